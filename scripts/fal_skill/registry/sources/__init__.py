@@ -1,0 +1,1 @@
+"""Where the registry's facts come from; used when a snapshot is built, never when one is read."""
