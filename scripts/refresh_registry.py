@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from fal_skill.console import chosen_format, parser, print_json, print_text, run
+from fal_skill.console import chosen_format, parse_json, parser, print_json, print_text, run
 from fal_skill.errors import EXIT_DONE, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError
+from fal_skill.prices.table import DATA_FILE as PRICES_FILE
 from fal_skill.registry.snapshot import DATA_FILE, Registry
 from fal_skill.registry.sources import listing, merge, npm
 
@@ -14,6 +16,8 @@ EXAMPLES = (
     "refresh_registry.py --source npm                              # the SDK's types, into the snapshot at hand",
     "refresh_registry.py --source facts facts.jsonl --source history slugs.json --source npm --from-scratch",
     "refresh_registry.py --source sdk-types endpoints.ts@2026-08-02 --output new.jsonl",
+    "refresh_registry.py --prices litellm model_prices.json@1.109.1@2026-11-12",
+    "refresh_registry.py --prices pricing-api reply.json@2026-11-20",
 )
 
 
@@ -48,6 +52,27 @@ def sources_from(kind: str, values: list[str]) -> list[listing.Source]:
     return [readers[kind](listing.read_text(Path(value)), value) for value in values]
 
 
+def refresh_prices(wanted: list[list[str]], output: Path, from_scratch: bool) -> dict[str, Any]:
+    """Write the price table with the quotes of these documents, and return what it holds."""
+    from fal_skill.prices import sources
+
+    collections = [sources.collection_from("hand", json_document(Path(sources.HAND_FILE)))]
+    for kind, *values in wanted:
+        for value in values:
+            name, *said = value.split("@")
+            release, as_of = (said[0], said[1]) if len(said) == 2 else ("", said[0] if said else "")
+            collections.append(sources.collection_from(kind, json_document(Path(name)), release=release, as_of=as_of))
+    current = json_document(output) if output.exists() and not from_scratch else None
+    made = sources.refreshed(current, *collections)
+    merge.write(output, sources.prices_text(made))
+    return {"prices": len(made["prices"]), "sources": list(made["sources"])}
+
+
+def json_document(path: Path) -> Any:
+    """Return the JSON value in a file; UsageError when it cannot be read."""
+    return parse_json(listing.read_text(path), str(path))
+
+
 def main() -> int:
     """Build the snapshot and say what it holds."""
     options = parser(
@@ -59,28 +84,44 @@ def main() -> int:
         "--source",
         action="append",
         nargs="+",
-        required=True,
         metavar=("KIND", "VALUE"),
         help="npm [VERSION[@DATE]…] | sdk-types FILE@DATE… | facts FILE… | history FILE…; may be repeated",
     )
+    options.add_argument("--output", type=Path, metavar="FILE", help="default: the skill's own")
     options.add_argument(
-        "--output", type=Path, default=Path(DATA_FILE), metavar="FILE", help="default: the skill's own"
+        "--prices",
+        action="append",
+        nargs="+",
+        metavar=("KIND", "FILE"),
+        help="build the price table instead: litellm FILE@RELEASE@DATE | falaw FILE@RELEASE@DATE | pages FILE | "
+        "pricing-api FILE@DATE; may be repeated. The table's own hand-kept quotes are always read again",
     )
     options.add_argument("--from-scratch", action="store_true", help="forget what the present snapshot knows")
     asked = options.parse_args()
+    as_json = chosen_format(asked.format) == "json"
+    if (asked.source is None) == (asked.prices is None):
+        raise UsageError("give --source to build the registry, or --prices to build the price table")
+    if asked.prices is not None:
+        told = refresh_prices(asked.prices, asked.output or Path(PRICES_FILE), asked.from_scratch)
+        if as_json:
+            print_json(told)
+        else:
+            print_text(f"{told['prices']} models with a price, from {', '.join(told['sources'])}")
+        return EXIT_DONE
+    output = asked.output or Path(DATA_FILE)
     sources = [source for kind, *values in asked.source for source in sources_from(kind, values)]
-    if not asked.from_scratch and asked.output.exists():
-        sources += merge.snapshot_sources(asked.output, {source.id for source in sources})
-    merge.write(asked.output, merge.document(sources))
-    registry = Registry(str(asked.output))
+    if not asked.from_scratch and output.exists():
+        sources += merge.snapshot_sources(output, {source.id for source in sources})
+    merge.write(output, merge.document(sources))
+    registry = Registry(str(output))
     registry.snapshots[0].verify()
     counts: dict[str, int] = {}
     for entry in registry.entries:
         counts[entry.status] = counts.get(entry.status, 0) + 1
-    if chosen_format(asked.format) == "json":
+    if as_json:
         print_json({"snapshot": registry.as_of, "models": len(registry), "status": counts, "sources": registry.sources})
     else:
-        print_text(f"{asked.output}: {len(registry)} models as of {registry.as_of}")
+        print_text(f"{output}: {len(registry)} models as of {registry.as_of}")
         print_text("  " + ", ".join(f"{count} {status}" for status, count in sorted(counts.items())))
         for source in registry.sources:
             print_text(f"  {source['as_of']}  {source['id']}: {source['origin']}")

@@ -10,6 +10,7 @@ import pytest
 
 from conftest import RunScript, one_line_error
 from fal_skill.errors import UsageError
+from fal_skill.prices.table import DATA_FILE as PRICES_FILE
 from fal_skill.registry import Registry
 from fal_skill.registry.sources import listing, merge
 
@@ -210,3 +211,36 @@ def test_bad_sources_are_one_line_errors_and_leave_the_snapshot_alone(
     assert done.code == code
     assert one_line_error(done)
     assert not output.exists()
+
+
+ROW = {"endpoint_id": "fal-ai/flux/schnell", "unit_price": 0.003, "unit": "megapixels", "currency": "USD"}
+
+
+def test_the_price_table_is_rebuilt_alike_and_keeps_its_other_quotes(run_script: RunScript, tmp_path: Path) -> None:
+    reply, output = tmp_path / "reply.json", tmp_path / "prices.json"
+    reply.write_text(json.dumps({"prices": [ROW]}), encoding="utf-8")
+    output.write_bytes(Path(PRICES_FILE).read_bytes())
+    arguments = ["--prices", "pricing-api", f"{reply}@2026-11-20", "--output", str(output)]
+    done = run_script("refresh_registry.py", *arguments)
+    assert done.code == 0, done.err
+    first = output.read_bytes()
+    assert b'"as_of":"2026-11-20"' in first
+    assert len(first) > len(Path(PRICES_FILE).read_bytes())
+    assert run_script("refresh_registry.py", *arguments).code == 0
+    assert output.read_bytes() == first
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--source", "npm", "--prices", "pages", "x"],
+        ["--prices", "pages", "no-such-file.json"],
+        ["--prices", "litellm", "no-such-file.json"],
+        ["--prices", "rumours", __file__],
+    ],
+)
+def test_bad_price_sources_are_one_line_errors(run_script: RunScript, arguments: list[str]) -> None:
+    done = run_script("refresh_registry.py", *arguments)
+    assert done.code == 2
+    assert one_line_error(done)

@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["jinja2>=3.1,<4", "jsonschema>=4.20,<5"]
+# ///
+"""Write everything that a user must be told about one call: verified, checked, priced, and as code."""
+
+from __future__ import annotations
+
+from fal_skill.arguments import ERROR
+from fal_skill.brief import brief, markdown
+from fal_skill.console import chosen_format, parser, print_json, print_text, read_arguments, run, warn
+from fal_skill.errors import (
+    EXIT_DONE,
+    EXIT_INVALID_ARGUMENTS,
+    EXIT_UNAVAILABLE,
+    EXIT_UNKNOWN_SLUG,
+    EXIT_USAGE,
+)
+from fal_skill.registry import default_registry
+from fal_skill.snippets import LANGUAGES, PATTERNS
+
+EXAMPLES = (
+    """write_brief.py fal-ai/flux/schnell --arguments '{"prompt": "a cat", "image_size": "landscape_16_9"}'""",
+    """write_brief.py fal-ai/kling-video/v3/pro/image-to-video --count 10 --language typescript \\
+      --arguments '{"start_image_url": "photo.jpg", "prompt": "slow zoom"}' --reason "cinematic motion" """.rstrip(),
+)
+
+
+def main() -> int:
+    """Write the brief that the command line asks for."""
+    options = parser(
+        "Write everything that a user must be told about one call: verified, checked, priced, and as code.",
+        examples=EXAMPLES,
+        exit_codes=(EXIT_DONE, EXIT_USAGE, EXIT_UNKNOWN_SLUG, EXIT_INVALID_ARGUMENTS, EXIT_UNAVAILABLE),
+    )
+    options.add_argument("slug", metavar="SLUG")
+    options.add_argument("--arguments", metavar="JSON|@FILE|-", default="{}", help="what the model is given")
+    options.add_argument("--count", type=int, default=1, metavar="N", help="how many such calls the cost is for")
+    options.add_argument("--reason", default="", metavar="TEXT", help="why this model, in your words")
+    options.add_argument("--language", choices=LANGUAGES, default="python")
+    options.add_argument("--pattern", choices=PATTERNS, default="subscribe")
+    asked = options.parse_args()
+    registry = default_registry()
+    model = registry.require(asked.slug)
+    arguments = read_arguments(asked.arguments)
+    made = brief(
+        registry,
+        model,
+        arguments,
+        count=asked.count,
+        reason=asked.reason,
+        language=asked.language,
+        pattern=asked.pattern,
+    )
+    if chosen_format(asked.format) == "json":
+        print_json(made.as_dict())
+    else:
+        print_text(markdown(made))
+    errors = sum(finding.severity == ERROR for finding in made.findings)
+    if errors:
+        warn(f"error: {errors} of the findings mean that the call fails: mend the arguments and run this again")
+        return EXIT_INVALID_ARGUMENTS
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    run(main)
