@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .errors import shown
 from .fields import nearest_field
-from .registry.model import LIVE, MERGED, UNLISTED
+from .registry.model import DOUBTFUL, LIVE, MERGED, UNLISTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -92,6 +92,9 @@ def check_slug(registry: Registry, slug: str) -> list[Finding]:
         hint = f"did you mean {', '.join(likely)}?" if likely else "look it up on fal.ai/models"
         message = f"no source up to {registry.as_of} lists {shown(slug)}: it is misspelt, or newer"
         return [Finding(WARNING, "unknown-slug", "", message, hint)]
+    if model.slug != slug:
+        message = f"the catalogue writes {shown(slug)} as {model.slug}"
+        return [Finding(WARNING, "slug-case", "", message, f"send {model.slug}")]
     if model.status == UNLISTED:
         likely = [other for other in registry.suggest(slug, 4) if other != slug and registry.status(other) != UNLISTED]
         hint = f"check it with --live, or take {' or '.join(likely[:2])}" if likely else "check it with --live"
@@ -159,6 +162,8 @@ class _Check:
 
     def severity(self, path: tuple[Any, ...], *, sure: bool = True) -> str:
         """Errors need strong evidence: a top-level field of a type that is this endpoint's own."""
+        if self.model.input_evidence == DOUBTFUL:
+            return WARNING
         return ERROR if self.live or (len(path) <= 1 and sure) else WARNING
 
     def translated(self, error: ValidationError) -> Iterator[Finding]:
@@ -170,7 +175,7 @@ class _Check:
                 if name not in sent:
                     yield self.missing((*path, name), schema)
         elif kind == "type":
-            yield self.wrong_type(path, sent, [schema])
+            yield from self.wrong_type(path, sent, [schema])
         elif kind == "enum":
             yield self.not_in_enum(path, sent, schema, [schema])
         elif kind in ("anyOf", "oneOf"):
@@ -193,13 +198,25 @@ class _Check:
             self.severity(path), "missing-required", _dotted(path), f"the required field {name} is missing", hint
         )
 
-    def wrong_type(self, path: tuple[Any, ...], value: Any, options: list[Schema]) -> Finding:
+    def wrong_type(self, path: tuple[Any, ...], value: Any, options: list[Schema]) -> Iterator[Finding]:
+        if isinstance(value, str) and any("url" in option.get("properties", {}) for option in options):
+            # Where the types say fal's file object, its server takes the bare URL too: fal's own examples send it.
+            yield from self.file(value, "file", path)
+            return
+        yield self.type_finding(path, value, options)
+
+    def type_finding(self, path: tuple[Any, ...], value: Any, options: list[Schema]) -> Finding:
         name = _dotted(path)
         expected = " or ".join(dict.fromkeys(_kind_in_words(option) for option in options))
         message = f"{_brief(value)} is {_article(_json_type(value))}, expected {expected}"
         if value is None and len(path) == 1 and path[0] not in self.model.required and not self.live:
             # One optional field in ten takes null, and the SDK's types do not say which.
             return Finding(WARNING, "null-value", name, "null is sent for an optional field", f"leave {name} out")
+        wants_file = any("x-file" in option for option in options)
+        if wants_file and isinstance(value, dict) and isinstance(value.get("url"), str):
+            return Finding(WARNING, "wrong-type", name, message, f"send the URL itself: {_brief(value['url'])}")
+        if any(_is_digits([option.get("default", "")]) for option in options) and _json_type(value) == "number":
+            return Finding(WARNING, "digit-type", name, message, f'send text: "{_as_text(value)}"')
         if len(path) == 1 and any(_convertible(value, option) for option in options):
             return Finding(WARNING, "wrong-type", name, message, "the server may convert it: send the right JSON type")
         hint = self.type_hint(path, value, options)
@@ -223,9 +240,9 @@ class _Check:
     def not_in_enum(self, path: tuple[Any, ...], value: Any, field: Schema, options: list[Schema]) -> Finding:
         legal = field["enum"]
         if value is None:
-            return self.wrong_type(path, value, options)
+            return self.type_finding(path, value, options)
         by_text = {str(member): member for member in legal}
-        if _is_digits(legal) and not isinstance(value, (bool, list, dict)) and _as_text(value) in by_text:
+        if not isinstance(value, (bool, list, dict)) and _as_text(value) in by_text and _is_digits([_as_text(value)]):
             right = by_text[_as_text(value)]
             message = (
                 f"{_brief(value)} is {_article(_json_type(value))}, the snapshot has {_article(_json_type(right))}"
@@ -234,7 +251,7 @@ class _Check:
                 self.severity(path, sure=False), "digit-type", _dotted(path), message, f"send {_brief(right)}"
             )
         if _json_type(value) not in {_json_type(member) for member in legal} and not _is_digits(legal):
-            return self.wrong_type(path, value, options)
+            return self.type_finding(path, value, options)
         near = nearest_field(str(value), [str(member) for member in legal])
         hint = f"did you mean {_brief(by_text[near])}? one of {_legal(legal)}" if near else f"one of {_legal(legal)}"
         sure = self.model.input_evidence != MERGED
@@ -252,7 +269,7 @@ class _Check:
         elif enums and (kind in {_json_type(v) for v in enums[0]["enum"]} or _is_digits(enums[0]["enum"])):
             yield self.not_in_enum(path, error.instance, enums[0], options)
         else:
-            yield self.wrong_type(path, error.instance, options)
+            yield from self.wrong_type(path, error.instance, options)
 
     def unknown_fields(self, value: Any, schema: Schema, path: tuple[Any, ...]) -> Iterator[Finding]:
         for option in (schema, *schema.get("anyOf", ())):

@@ -101,6 +101,23 @@ def test_two_endpoints_that_name_one_type_are_not_direct(older: listing.Source) 
     assert {claim.input_evidence for claim in older.claims.values()} == {"merged"}
 
 
+COLLIDED_TYPES = """
+export type AvatarInput = { avatar_id: string };
+export type Out = { video: string };
+export type EndpointTypeMap = {
+    "argil/avatars": { input: AvatarInput; output: Out };
+    "veed/avatars": { input: AvatarInput; output: Out };
+    "veed/other": { input: Out; output: Out };
+};
+"""
+
+
+def test_one_type_name_of_two_owners_makes_both_doubtful() -> None:
+    made = by_slug(listing.sdk_types(COLLIDED_TYPES, "new", "2026-04-07"))
+    evidence = {slug: record["evidence"]["input"] for slug, record in made.items()}
+    assert evidence == {"argil/avatars": "doubtful", "veed/avatars": "doubtful", "veed/other": "merged"}
+
+
 def test_the_newest_source_wins_and_a_dropped_endpoint_is_unlisted_since_its_last_date(older: listing.Source) -> None:
     facts = listing.facts(facts_text(record("fal-ai/flux/schnell", {"prompt": {"type": "string"}}, shared=False)), "f")
     made = by_slug(older, facts)

@@ -8,6 +8,7 @@
 from .model import (
     CATEGORIES,
     DIRECT,
+    DOUBTFUL,
     KNOWN,
     LISTED,
     LIVE,
@@ -25,6 +26,7 @@ from .snapshot import Registry, default_registry
 __all__ = [
     "CATEGORIES",
     "DIRECT",
+    "DOUBTFUL",
     "KNOWN",
     "LISTED",
     "LIVE",

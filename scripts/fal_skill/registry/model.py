@@ -32,6 +32,8 @@ REPAIRED = "repaired"
 """The type was merged with others' at the source and mended from a source that states it for this endpoint."""
 MERGED = "merged"
 """The type is shared with other endpoints at the source: its defaults and enums may be another's."""
+DOUBTFUL = "doubtful"
+"""Two owners' types had the same name at the source and one took the place of the other: nothing in it is sure."""
 LIVE = "live"
 """The type is the service's own OpenAPI document."""
 

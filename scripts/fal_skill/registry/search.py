@@ -1,17 +1,18 @@
 """Which models fit a task said in plain words.
 
-A request is read (``requests.py``) for names, for what is to be done, for media and for a grade. A model gains for each
+A request is read (``request.py``) for names, for what is to be done, for media and for a grade. A model gains for each
 that its slug, category and media answer, and a little for being listed, the newest of its family, plain, and of a large
 line.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from .model import Entry
-from .requests import Alternatives, Request, category_media, request_of
+from .plainwords import MEDIA_NOUNS
+from .request import Alternatives, Request, category_media, request_of
 from .vocabulary import COMMON_WORDS, DEFAULT_TASKS, OPERATION_WORDS
 from .wordindex import Row, WordIndex, word_index
 from .words import version_likeness
@@ -29,6 +30,8 @@ _TELLING = 0.45
 _PAIR = 2.0
 _TASK = 2.0
 _VERSION = 3.0
+_WEAK = 3.0
+"""Answers that are worth less do not say what is wanted."""
 _NAMELESS = 4.0
 """What a model loses that has none of the names asked for."""
 _LEAST = 1.0
@@ -43,13 +46,6 @@ class Hit(NamedTuple):
     score: float
 
 
-class _Places(NamedTuple):
-    """Where in the index the rows of a kind are."""
-
-    by_pair: dict[tuple[str, str], list[int]]
-    by_category: dict[str, list[int]]
-
-
 def search(entries: Sequence[Entry], words: str, *, category: str | None = None, limit: int = 10) -> list[Hit]:
     """Return up to ``limit`` models for a task in plain words, the fittest first; empty when nothing fits.
 
@@ -58,72 +54,66 @@ def search(entries: Sequence[Entry], words: str, *, category: str | None = None,
     if limit < 1:
         return []
     index = word_index(tuple(entries))
-    places = _places(index)
     request = request_of(index, words[:MAX_LENGTH], category)
     if request is not None:
-        scores = _scores(index, places, request)
+        scores = _scores(index, request)
     elif words.strip() or category is None:
         return []
     else:
-        scores = dict.fromkeys(places.by_category.get(category, ()), 0.0)
+        scores = dict.fromkeys(index.by_category.get(category, ()), 0.0)
     hits = []
     for place, score in scores.items():
-        row = index.rows[place]
+        row = index.row(place)
         if category is None or row.entry.category == category:
             hits.append(Hit(row.entry, round(score + index.standing(row), 2)))
     hits.sort(key=lambda hit: (-hit.score, len(hit.entry.slug), hit.entry.slug))
     return hits[:limit]
 
 
-@lru_cache(maxsize=2)
-def _places(index: WordIndex) -> _Places:
-    by_pair: dict[tuple[str, str], list[int]] = {}
-    by_category: dict[str, list[int]] = {}
-    for place, row in enumerate(index.rows):
-        by_category.setdefault(row.entry.category, []).append(place)
-        for pair in zip(row.words, row.words[1:], strict=False):
-            by_pair.setdefault(pair, []).append(place)
-    return _Places(by_pair, by_category)
-
-
-def _scores(index: WordIndex, places: _Places, request: Request) -> dict[int, float]:
+def _scores(index: WordIndex, request: Request) -> dict[int, float]:
     """Return the fit of every model that answers what the request is about, by its place in the index."""
     named: dict[int, float] = {}
     for name, worth in request.names.items():
         _give(named, index.postings[name], worth)
     answers = dict(named)
     for pair in request.pairs:
-        _give(answers, places.by_pair.get(pair, ()), _PAIR)
+        _give(answers, _adjacent(index, *pair), _PAIR)
     for alternatives in request.wanted:
-        _add(answers, _answering(index, places, alternatives))
-    if not answers or request.explicit:  # the media are then what there is to go by
-        for category, members in places.by_category.items():
+        _add(answers, _answering(index, alternatives))
+    if request.explicit or max(answers.values(), default=0.0) < _WEAK:  # the media are then what there is to go by
+        for category, members in index.by_category.items():
             source, target = category_media(category)
             if target and target == request.target and request.source in ("", source):
                 _give(answers, members, 0.0)
     for word in request.ordinary:
         weight = index.weight(word)
-        if weight > 4 and word not in COMMON_WORDS:
+        if weight > 4 and word not in COMMON_WORDS and word not in MEDIA_NOUNS and word != "change":
             _give(answers, index.postings[word], _TELLING * weight)
         else:
             _give(answers, answers.keys() & index.postings[word], _ORDINARY)
     for word in request.subject:
         _give(answers, answers.keys() & index.postings[word], _ORDINARY)
     for alternatives in request.graded:
-        graded = _answering(index, places, alternatives)
+        graded = _answering(index, alternatives)
         _add(answers, {place: graded[place] for place in graded.keys() & answers.keys()} if answers else graded)
     expected = {*request.names, *request.ordinary}
     for alternatives in (*request.wanted, *request.graded):
         expected.update(*alternatives)
     scores = {}
     for place, gain in answers.items():
-        row = index.rows[place]
+        row = index.row(place)
         fit = gain + _media_fit(request, row) + _version_fit(request, row)
         if named and place not in named:
             fit -= _NAMELESS
         if fit >= _LEAST:
             scores[place] = fit - _surplus(request, row, expected)
     return scores
+
+
+def _adjacent(index: WordIndex, first: str, second: str) -> list[int]:
+    """Return the places of the slugs in which one word follows the other."""
+    both = set(index.postings.get(first, ())).intersection(index.postings.get(second, ()))
+    return [place for place in both if (first, second) in pairwise(index.row(place).words)]
 
 
 def _give(gains: dict[int, float], places: Iterable[int], gain: float) -> None:
@@ -136,12 +126,12 @@ def _add(gains: dict[int, float], more: dict[int, float]) -> None:
         gains[place] = gains.get(place, 0.0) + gain
 
 
-def _answering(index: WordIndex, places: _Places, alternatives: Alternatives) -> dict[int, float]:
+def _answering(index: WordIndex, alternatives: Alternatives) -> dict[int, float]:
     """Return the models that have all words of one of the alternatives, and the worth of the best one."""
     best: dict[int, float] = {}
     for words, worth in alternatives.items():
         first, *rest = (
-            places.by_category.get(word[1:], _NONE) if word[0] == "@" else index.postings.get(word, _NONE)
+            index.by_category.get(word[1:], _NONE) if word[0] == "@" else index.postings.get(word, _NONE)
             for word in words
         )
         for place in set(first).intersection(*rest) if rest else first:

@@ -18,6 +18,8 @@ from .model import UNKNOWN, Entry, Model
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .search import Hit
+
 FORMAT = 1
 """Version of the file format; a reader refuses any other."""
 
@@ -26,7 +28,7 @@ MAX_SLUG_LENGTH = 512
 """Longer names cannot be ids; the longest known one has about 90 characters."""
 
 _COLUMNS = (
-    rb'^\{"slug":"([^"\\]+)","status":"([a-z]+)","category":"([a-z0-9-]+)",'
+    rb'\{"slug":"([^"\\]+)","status":"([a-z]+)","category":"([a-z0-9-]+)",'
     rb'"in":\[([^\]]*)\],"out":\[([^\]]*)\],"first_seen":"[0-9-]*","last_seen":"([0-9-]*)"'
 )
 _PREFIX = b'{"slug":"'
@@ -105,17 +107,32 @@ class Snapshot:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the catalogue line of every model, sorted by slug."""
-
         import re
+
+        columns = re.compile(_COLUMNS)
+        decoded: dict[tuple[bytes, ...], Any] = {}  # few distinct combinations, and decoding is what takes the time
 
         def words(column: bytes) -> tuple[str, ...]:
             return tuple(column.decode().replace('"', "").split(",")) if column else ()
 
-        for match in re.compile(_COLUMNS, re.MULTILINE).finditer(self._map, self._start):
-            slug, status, category, media_in, media_out, last_seen = match.groups()
-            yield Entry(
-                slug.decode(), status.decode(), category.decode(), words(media_in), words(media_out), last_seen.decode()
-            )
+        position, data = self._start, self._map
+        while position < len(data):
+            match = columns.match(data, position)
+            if match is None:
+                raise self._broken(f"is corrupt near byte {position}")
+            slug, *rest = match.groups()
+            key = tuple(rest)
+            if key not in decoded:
+                status, category, media_in, media_out, last_seen = rest
+                decoded[key] = (
+                    status.decode(),
+                    category.decode(),
+                    words(media_in),
+                    words(media_out),
+                    last_seen.decode(),
+                )
+            yield Entry(slug.decode(), *decoded[key])
+            position = data.find(b"\n", match.end()) + 1
 
     def verify(self) -> None:
         """Read every record; UnavailableError at the first that is corrupt, out of order or missing."""
@@ -153,7 +170,10 @@ class Registry:
         return [source for snapshot in self.snapshots for source in snapshot.header["sources"]]
 
     def get(self, slug: str) -> Model | None:
-        """Return the model of that exact slug, or None when no source has ever listed it."""
+        """Return the model of that slug, or None when no source has ever listed it.
+
+        Sources differ in letter case (``a14b`` and ``a14B``): where just one name differs in nothing else, it is meant.
+        """
         if not slug or len(slug) > MAX_SLUG_LENGTH:
             return None
         if slug in self._models:
@@ -163,7 +183,8 @@ class Registry:
             if model is not None:
                 self._models[slug] = model
                 return model
-        return None
+        spelled = self._spellings.get(slug.lower())
+        return self.get(spelled) if spelled is not None and spelled != slug else None
 
     def status(self, slug: str) -> str:
         """Return ``known``, ``listed``, ``unlisted`` or ``unknown``."""
@@ -177,6 +198,16 @@ class Registry:
         for snapshot in reversed(self.snapshots):
             merged.update((entry.slug, entry) for entry in snapshot.entries())
         return tuple(merged[slug] for slug in sorted(merged))
+
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        """The one way to write each name that has capital letters, by its lower-case form."""
+        lower = [entry.slug.lower() for entry in self.entries]
+        return {
+            entry.slug.lower(): entry.slug
+            for entry in self.entries
+            if entry.slug != entry.slug.lower() and lower.count(entry.slug.lower()) == 1
+        }
 
     def __iter__(self) -> Iterator[Model]:
         for entry in self.entries:
@@ -212,6 +243,12 @@ class Registry:
         from .suggest import suggestions
 
         return suggestions(self.entries, slug, limit)
+
+    def search(self, words: str, *, category: str | None = None, limit: int = 10) -> list[Hit]:
+        """Return the models that fit a task in plain words, the fittest first."""
+        from .search import search
+
+        return search(self.entries, words, category=category, limit=limit)
 
     def filter(
         self,

@@ -1,4 +1,4 @@
-"""Word tables for slugs: base forms, abbreviations, owners elsewhere. Data only.
+"""Word tables for slugs: base forms, abbreviations, grades, owners elsewhere. Data only.
 
 The tables hold what people write for what fal's slugs say; they were put together from the slugs themselves and from
 the names that the same models carry on other hosts.
@@ -6,67 +6,144 @@ the names that the same models carry on other hosts.
 
 from __future__ import annotations
 
-TASK_SOURCES: dict[str, str] = {
-    "text": "text", "txt": "text", "t": "text", "prompt": "text",
-    "image": "image", "img": "image", "images": "image", "photo": "image", "i": "image",
-    "video": "video", "vid": "video", "v": "video",
-    "audio": "audio", "speech": "speech", "a": "audio",
-    "reference": "reference", "ref": "reference", "r": "reference", "3d": "3d", "multiview": "multiview",
-}  # fmt: skip
-"""What may stand before ``to`` or ``2`` in a task, and the medium it means."""
 
-TASK_TARGETS: dict[str, str] = {
-    "text": "text", "txt": "text",
-    "image": "image", "img": "image", "images": "image", "i": "image",
-    "video": "video", "vid": "video", "v": "video",
-    "audio": "audio", "speech": "speech", "a": "audio", "3d": "3d",
-}  # fmt: skip
-"""What may stand after ``to`` or ``2`` in a task, and the medium it means."""
+def word_set(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
 
-SILENT_WORDS = frozenset({"to", "by", "with", "of", "the", "and", "for", "a", "an", "ai", "fal", "api", "model", "models"})
+
+def form_table(text: str) -> dict[str, str]:
+    """Return {form: base} of lines such as ``base: form form``; a line that is indented more goes on with the base."""
+    made = {}
+    base = ""
+    for word in text.split():
+        if word[-1] == ":":
+            base = word[:-1]
+        else:
+            made[word] = base
+    return made
+
+
+TASK_SOURCES = form_table(
+    """
+    text: text txt prompt
+    image: image img images photo
+    video: video vid
+    audio: audio
+    speech: speech
+    reference: reference ref
+    3d: 3d
+    multiview: multiview
+    """
+)
+"""What may stand before ``to`` or ``2`` in a task, by the medium it means."""
+
+TASK_TARGETS = form_table(
+    """
+    text: text txt
+    image: image img images
+    video: video vid
+    audio: audio
+    speech: speech
+    3d: 3d
+    """
+)
+"""What may stand after ``to`` or ``2`` in a task, by the medium it means."""
+
+SILENT_WORDS = word_set(
+    """
+    a ai an and api by fal for model models of the to with
+    """
+)
 """Words of a slug that tell no two models apart."""
 
 ABBREVIATIONS: dict[str, tuple[str, ...]] = {
-    "t2v": ("text>video",), "txt2vid": ("text>video",), "text2vid": ("text>video",),
-    "i2v": ("image>video",), "v2v": ("video>video",), "r2v": ("reference>video",), "a2v": ("audio>video",),
-    "t2i": ("text>image",), "i2i": ("image>image",), "t2a": ("text>audio",), "a2a": ("audio>audio",),
-    "v2a": ("video>audio",), "s2v": ("audio>video",), "ti2v": ("text>video", "image>video"),
-    "flf2v": ("first", "last", "frame", "video"),
-    "tts": ("text>speech",), "stt": ("speech>text",), "asr": ("speech>text",), "s2s": ("speech>speech",),
-    "sd": ("stable", "diffusion"), "sd3": ("stable", "diffusion", "#3"), "sd15": ("stable", "diffusion", "#15"),
-    "sdv15": ("stable", "diffusion", "#15"), "sd35": ("stable", "diffusion", "#35"),
-    "sfx": ("sound", "effect"), "hd": ("hd",), "vton": ("tryon",), "vto": ("tryon",),
-    "image23d": ("image>3d",), "img23d": ("image>3d",), "text23d": ("text>3d",), "txt23d": ("text>3d",),
-    "removebg": ("background", "remove"), "bgremove": ("background", "remove"), "rmbg": ("background", "remove"),
-    "dalle": ("gpt", "image"), "texttovideo": ("text>video",), "imagetovideo": ("image>video",),
-    "texttoimage": ("text>image",), "imagetoimage": ("image>image",), "texttospeech": ("text>speech",),
-    "speechtotext": ("speech>text",), "videotovideo": ("video>video",),
-}  # fmt: skip
-"""Whole chunks that stand for several words or for a task."""
+    abbreviation: tuple(meant.split("+"))
+    for abbreviation, meant in form_table(
+        """
+        text>video: t2v txt2vid text2vid texttovideo
+        image>video: i2v imagetovideo
+        video>video: v2v videotovideo
+        reference>video: r2v
+        audio>video: a2v s2v
+        text>image: t2i texttoimage
+        image>image: i2i imagetoimage
+        text>audio: t2a
+        audio>audio: a2a
+        video>audio: v2a
+        text>video+image>video: ti2v
+        first+last+frame+video: flf2v
+        text>speech: tts texttospeech
+        speech>text: stt asr speechtotext
+        speech>speech: s2s
+        stable+diffusion: sd
+        stable+diffusion+#3: sd3
+        stable+diffusion+#15: sd15 sdv15
+        stable+diffusion+#35: sd35
+        sound+effect: sfx
+        tryon: vton vto
+        image>3d: image23d img23d
+        text>3d: text23d txt23d
+        background+remove: removebg bgremove rmbg
+        gpt+image: dalle
+        """
+    ).items()
+}
+"""Whole chunks that stand for a task or for other words."""
 
-WORD_FORMS: dict[str, str] = {
-    "upscaler": "upscale", "upscaling": "upscale", "upscalers": "upscale",
-    "inpainting": "inpaint", "inpainter": "inpaint", "outpainting": "outpaint",
-    "trainer": "train", "training": "train", "finetune": "train", "finetuning": "train", "finetuner": "train",
-    "removal": "remove", "remover": "remove", "removing": "remove", "bg": "background",
-    "tryon": "tryon", "lipsync": "lipsync", "lipsyncing": "lipsync",
-    "img": "image", "images": "image", "imgs": "image", "vid": "video", "videos": "video", "audios": "audio",
-    "std": "standard", "erase": "eraser", "erasing": "eraser", "editing": "edit", "edits": "edit",
-    "effects": "effect", "voices": "voice", "cloning": "clone", "cloned": "clone",
-    "generator": "generate", "generation": "generate", "generating": "generate",
-    "interpolate": "interpolation", "segmentation": "segment", "segmenting": "segment",
-    "detection": "detect", "detector": "detect", "captioning": "caption", "captioner": "caption", "captions": "caption",
-    "subtitle": "subtitles", "relighting": "relight", "deblurring": "deblur", "denoising": "denoise",
-    "extension": "extend", "extending": "extend", "extender": "extend", "transcription": "transcribe",
-    "vectorizer": "vectorize", "colorization": "colorize", "colorizer": "colorize", "restoration": "restore",
-    "utils": "utilities", "util": "utilities", "utility": "utilities", "avatars": "avatar", "characters": "character",
-    "refs": "reference", "ref": "reference", "merge": "merge", "merging": "merge", "animation": "animate",
-    "multi": "multi", "angles": "angle", "shots": "shot", "elements": "element", "realtime": "realtime",
-    "fn": "function", "transparent": "transparent", "photography": "photo", "photos": "photo",
-    "tokenizer": "tokenizer", "virtualtryon": "tryon", "stylize": "style", "restyle": "style",
-    "translation": "translate", "dub": "dubbing", "enhancer": "enhance", "enhancement": "enhance",
-}  # fmt: skip
-"""Forms of a word that mean the same in a slug; also pairs of words that are one (``try`` + ``on``)."""
+WORD_FORMS = form_table(
+    """
+    upscale: upscaler upscaling upscalers
+    inpaint: inpainting inpainter
+    outpaint: outpainting
+    train: trainer training finetune finetuning finetuner
+    remove: removal remover removing
+    background: bg
+    tryon: tryon virtualtryon
+    lipsync: lipsync lipsyncing
+    image: img images imgs
+    video: vid videos
+    audio: audios
+    standard: std
+    eraser: erase erasing
+    edit: editing edits
+    effect: effects
+    voice: voices
+    clone: cloning cloned
+    generate: generator generation generating
+    interpolation: interpolate
+    segment: segmentation segmenting
+    detect: detection detector
+    caption: captioning captioner captions
+    subtitles: subtitle
+    relight: relighting
+    deblur: deblurring
+    denoise: denoising
+    extend: extension extending extender
+    transcribe: transcription
+    vectorize: vectorizer
+    colorize: colorization colorizer
+    restore: restoration
+    utilities: utils util utility
+    avatar: avatars
+    character: characters
+    reference: refs ref
+    merge: merge merging
+    animate: animation
+    multi: multi
+    angle: angles
+    shot: shots
+    element: elements
+    realtime: realtime
+    transparent: transparent
+    photo: photography photos
+    style: stylize restyle
+    translate: translation
+    dubbing: dub
+    enhance: enhancer enhancement
+    """
+)
+"""Forms of a word that mean the same in a slug, by the word; also pairs that are one word (``try`` + ``on``)."""
 
 WORD_RUNS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("stable", "diffusion", "xl"): ("sdxl",),
@@ -78,14 +155,7 @@ WORD_RUNS: dict[tuple[str, ...], tuple[str, ...]] = {
     ("dall", "e"): ("gpt", "image"),
     ("real", "time"): ("realtime",),
 }
-"""Runs of words in a wrong slug, and what fal's slugs say instead."""
-
-MEDIA_NAMES: dict[str, str] = {
-    "image": "image", "picture": "image", "photo": "image", "photograph": "image", "pic": "image",
-    "video": "video", "clip": "video", "footage": "video",
-    "audio": "audio", "sound": "audio", "recording": "audio",
-    "text": "text", "prompt": "text", "3d": "3d", "mesh": "3d",
-}  # fmt: skip
+"""Runs of words in a wrong slug, and what slugs say instead."""
 
 DEFAULT_TASKS = frozenset({"text>image", "text>video", "text>speech", "text>audio", "text>3d"})
 """The task meant when a slug names none."""
@@ -95,20 +165,28 @@ DEFAULT_WORDS: dict[str, float] = {
     "generate": 0.2, "image": 0.3, "video": 0.4, "base": 0.6, "fast": 0.6, "apps": 0.2, "imageutils": 0.2,
     "preprocessors": 0.2, "workflow": 0.2, "utilities": 0.2,
 }  # fmt: skip
-"""Words of a slug that a person leaves out easily, and what it costs a suggestion to have one more than was asked for."""
+"""Words of a slug that are easily left out, and what it costs a suggestion to have one that was not asked for."""
 
-VARIANT_WORDS = frozenset(
-    "pro standard master turbo fast lite mini max ultra flash quality lightning distilled distill dev base full plus hd "
-    "large medium small preview instant new rapid precision speed lora eleven stream realtime".split()
+VARIANT_WORDS = word_set(
+    """
+    base dev distill distilled eleven fast flash full hd instant large lightning lite lora master max medium
+    mini new plus precision preview pro quality rapid realtime small speed standard stream turbo ultra
+    """
 )
 """Words that name a grade of a model and not the model; they never outweigh the family or its version."""
 
-COMMON_WORDS = VARIANT_WORDS | frozenset(DEFAULT_WORDS) | {"text", "audio", "speech", "id", "world", "name", "effect"}
+COMMON_WORDS = VARIANT_WORDS | word_set(
+    """
+    image video text audio speech id world name effect generate american english
+    """
+)
 """Words that alone point to no model."""
 
-OPERATION_WORDS = frozenset(
-    "train edit inpaint outpaint upscale lipsync remove redux reframe extend remix tryon canny depth controlnet avatar "
-    "clone dubbing character stream realtime lora".split()
+OPERATION_WORDS = word_set(
+    """
+    avatar canny character clone controlnet depth dubbing edit extend inpaint lipsync lora outpaint realtime
+    redux reframe remix remove stream train tryon upscale
+    """
 )
 """Words that say what is done; a slug without the one that was asked for does another job."""
 
@@ -130,7 +208,15 @@ RELATED_WORDS: dict[str, tuple[tuple[str, float], ...]] = {
 }
 """Words that another word may stand for, and how well."""
 
-FOREIGN_OWNERS = frozenset(
-    ["black-forest-labs", "stability-ai", "stabilityai", "bytedance", "google", "google-deepmind", "google-research", "openai", "kwaivgi", "kuaishou", "wan-video", "wan-ai", "wavespeedai", "lightricks", "tencent", "tencentarc", "luma", "lumalabs", "minimax", "minimaxai", "recraft-ai", "ideogram-ai", "runwayml", "pixverse", "topazlabs", "nightmareai", "sczhou", "jaaari", "x-lance", "resemble-ai", "cjwbw", "lucataco", "fofr", "zsxkib", "prunaai", "tongyi-mai", "alibaba", "alibaba-pai", "qwen", "genmo", "firtoz", "microsoft", "meta", "facebook", "facebookresearch", "nvidia", "philz1337x", "men1scus", "playgroundai", "hidream-ai", "vidu", "leonardoai", "bria-ai", "briaai", "suno", "cuuupid", "chenxwh", "adirik", "lambdal", "andreasjansson", "ai-forever", "hexgrad", "canopylabs", "nari-labs", "myshell-ai", "coqui", "systran", "huggingface", "fal", "falai", "fal_ai"]
+FOREIGN_OWNERS = word_set(
+    """
+    adirik ai-forever alibaba alibaba-pai andreasjansson black-forest-labs bria-ai briaai bytedance canopylabs
+    chenxwh cjwbw coqui cuuupid facebook facebookresearch fal fal_ai falai firtoz fofr genmo google
+    google-deepmind google-research hexgrad hidream-ai huggingface ideogram-ai jaaari kuaishou kwaivgi lambdal
+    leonardoai lightricks lucataco luma lumalabs men1scus meta microsoft minimax minimaxai myshell-ai nari-labs
+    nightmareai nvidia openai philz1337x pixverse playgroundai prunaai qwen recraft-ai resemble-ai runwayml
+    sczhou stability-ai stabilityai suno systran tencent tencentarc tongyi-mai topazlabs vidu wan-ai wan-video
+    wavespeedai x-lance zsxkib
+    """
 )
 """Owners of the same models on other hosts; they say nothing about a slug here."""

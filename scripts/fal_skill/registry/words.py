@@ -1,7 +1,7 @@
 """The words a slug is made of, brought to one form.
 
-fal's slugs write one thing in many ways (``v1.1``, ``v2-5``, ``wan-25``, ``veo3``, ``hunyuan3d``, ``t2v``, ``upscaler``),
-and wrong slugs add more (``flux1.1``, ``img2vid``, ``veo-3``). Here they all become the same words:
+fal's slugs write one thing in many ways (``v1.1``, ``v2-5``, ``wan-25``, ``veo3``, ``hunyuan3d``, ``t2v``), and wrong
+slugs add more (``flux1.1``, ``img2vid``, ``veo-3``). Here they all become the same words:
 
 - a plain word in its base form: ``flux``, ``upscale``, ``train``;
 - a version, marked with ``#``: ``#1.1``, ``#3``;
@@ -11,13 +11,12 @@ and wrong slugs add more (``flux1.1``, ``img2vid``, ``veo-3``). Here they all be
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
+from itertools import groupby
 
-from .vocabulary import ABBREVIATIONS, MEDIA_NAMES, SILENT_WORDS, TASK_SOURCES, TASK_TARGETS, WORD_FORMS
+from .vocabulary import ABBREVIATIONS, SILENT_WORDS, TASK_SOURCES, TASK_TARGETS, WORD_FORMS
 
 PUNCTUATION = {code: " " for code in range(128) if not chr(code).isalnum() and chr(code) != "."}
-_RUNS = re.compile(r"[a-z]+|\d+(?:\.\d+)*")
 _MAX_TYPO_LENGTH = 40
 
 
@@ -42,7 +41,7 @@ def is_task(word: str) -> bool:
 
 def is_size(word: str) -> bool:
     """Return whether the word is a size or a resolution such as ``14b``, ``720p``, ``4k``."""
-    return word[0].isdigit() and word[-1] in "bkp"
+    return word[0].isdecimal() and word[-1] in "bkp"
 
 
 def _chunk_words(chunk: str) -> tuple[str, ...]:
@@ -55,22 +54,23 @@ def _chunk_words(chunk: str) -> tuple[str, ...]:
         source, _, target = chunk.partition(middle)
         if source in TASK_SOURCES and target in TASK_TARGETS:
             return (f"{TASK_SOURCES[source]}>{TASK_TARGETS[target]}",)
-    bare = chunk[1:] if chunk[0] == "v" and chunk[1:2].isdigit() else chunk
-    if bare[-1].isdigit() and bare.replace(".", "").isdigit():
+    bare = chunk[1:] if chunk[0] == "v" and chunk[1:2].isdecimal() else chunk
+    if bare[-1].isdecimal() and bare.replace(".", "").isdecimal():
         return (version(bare),)
-    if len(chunk) == 2 and chunk[1].isdigit():  # o1, q3, i1: names, not versions
+    if len(chunk) == 2 and chunk[1].isdecimal():  # o1, q3, i1: names, not versions
         return (chunk,)
-    if bare[:-1].replace(".", "").isdigit():  # 14b, 720p, 4k, 3d, v2a
+    if bare[:-1].replace(".", "").isdecimal():  # 14b, 720p, 4k, 3d
         return (bare,)
-    if bare[0] == "a" and is_size(bare[1:]) and bare[1:-1].isdigit():  # a14b: 14 billion active weights
+    if bare[0] == "a" and is_size(bare[1:]) and bare[1:-1].isdecimal():  # a14b: 14 billion active weights
         return (bare[1:],)
     return tuple(_mixed_words(bare))
 
 
 def _mixed_words(chunk: str) -> list[str]:
-    """Return the words of a chunk that glues letters and digits: ``veo3.1``, ``hunyuan3d``, ``ltx23``, ``image2svg``."""
+    """Return the words of a chunk that glues letters and digits: ``veo3.1``, ``hunyuan3d``, ``image2svg``."""
     made: list[str] = []
-    runs = _RUNS.findall(chunk)
+    runs = ["".join(run).strip(".") for _, run in groupby(chunk, str.isalpha)]
+    runs = [run for run in runs if run.isalpha() or run.replace(".", "").isdecimal()]
     skip = False
     if len(runs) > 2 and len(runs[0]) == len(runs[1]) == 1 and runs[0] != "v":  # f5tts: the name is f5
         made.append(runs[0] + runs[1])
@@ -79,7 +79,7 @@ def _mixed_words(chunk: str) -> list[str]:
         following = runs[place + 1] if place + 1 < len(runs) else ""
         if skip:
             skip = False
-        elif run[0].isdigit():
+        elif run[0].isdecimal():
             if following == "px":  # a resolution in pixels names no model
                 skip = True
             elif following in ("d", "b", "p", "k"):
@@ -121,15 +121,24 @@ def _likely(chunk: str, table: dict[str, str]) -> str | None:
     """Return the medium of a word beside ``to``, with one typo at most."""
     if chunk in table or len(chunk) < 4:
         return table.get(chunk)
-    return next((table[name] for name in ("text", "image", "video", "audio", "speech", "reference") if name in table and edit_distance(chunk, name, 1) < 2), None)
+    return next(
+        (
+            table[name]
+            for name in ("text", "image", "video", "audio", "speech", "reference")
+            if name in table and (chunk[0] == name[0] or chunk[-1] == name[-1]) and edit_distance(chunk, name, 1) < 2
+        ),
+        None,
+    )
 
 
 def _append(made: list[str], word: str) -> None:
-    """Add a word; a lone digit after a lone digit is a minor version (``v2-5``, ``3-1``), before a size its fraction."""
-    if made and len(made[-1]) == 2 and made[-1][1].isdigit():
+    """Add a word; a lone digit after a lone digit is its minor version (``v2-5``), before a size its whole part."""
+    if made and len(made[-1]) == 2 and made[-1][1].isdecimal():
         if len(word) == 2 and word[0] == "#":
-            letter, digit = made.pop()
-            made.extend((letter, f"#{digit}.{word[1]}") if letter != "#" else (f"#{digit}.{word[1]}",))  # h3-1 is h3.1
+            before = made.pop()
+            if before[0] != "#":  # h3-1 is h3.1
+                made.append(before[0])
+            made.append(f"#{before[1]}.{word[1]}")
             return
         if made[-1][0] == "#" and len(word) == 2 and is_size(word) and word[1] == "b":
             made[-1] = f"{made[-1][1]}.{word}"
@@ -139,11 +148,6 @@ def _append(made: list[str], word: str) -> None:
         made[-1] = WORD_FORMS[pair]
     else:
         made.append(word)
-
-
-def slug_words(path: str) -> tuple[str, ...]:
-    """Return the words of a slug or of a part of it, in order, across its segments."""
-    return tuple(word for segment in path.split("/") for word in segment_words(segment))
 
 
 def version_likeness(asked: str, offered: str) -> float:
@@ -174,7 +178,7 @@ def recency(word: str) -> float:
 
 
 def edit_distance(one: str, other: str, limit: int) -> int:
-    """Return the number of edits between two words (a swap of neighbours is one), or ``limit + 1`` when there are more."""
+    """Return the number of edits between two words, ``limit + 1`` for any more; a swap of neighbours is one."""
     if abs(len(one) - len(other)) > limit or max(len(one), len(other)) > _MAX_TYPO_LENGTH:
         return limit + 1
     before: list[int] = []
@@ -189,9 +193,4 @@ def edit_distance(one: str, other: str, limit: int) -> int:
             row.append(cost)
         if min(row) > limit:
             return limit + 1
-    return row[-1]
-
-
-def medium(word: str) -> str | None:
-    """Return the medium a word names (``photo`` is image, ``clip`` is video), or None."""
-    return MEDIA_NAMES.get(word)
+    return min(row[-1], limit + 1)

@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import UsageError
 from ..model import DIRECT, MERGED, REPAIRED, Schema
 from .names import file_kind, is_integer, is_url_list
-from .schemas import fits, schema_of
+from .schemas import fits, is_file_object, schema_of
 from .sdk_types import Endpoint, Name, Type, TypeFile, TypeSyntaxError, parse
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -26,6 +26,8 @@ class Claim:
     output: Schema | None
     input_evidence: str = DIRECT
     output_evidence: str = DIRECT
+    collided: bool = False
+    """Whether another owner's endpoint names the same input type, so that one of the two has the other's fields."""
     enums_merged: bool = False
     """Whether enums may lack members: the generator of 2026-04 merged types that differ in nothing else."""
 
@@ -80,7 +82,13 @@ def sdk_types(text: str, source_id: str, as_of: str) -> Source:
     try:
         types = parse(text)
         uses = Counter(side for endpoint in types.endpoints.values() for side in endpoint)
-        claims = {slug: _claim(types, endpoint, uses) for slug, endpoint in sorted(types.endpoints.items())}
+        owners: dict[Type, set[str]] = {}
+        for slug, endpoint in types.endpoints.items():
+            owners.setdefault(endpoint.input, set()).add(slug.split("/")[0].lower())
+        claims = {}
+        for slug, endpoint in sorted(types.endpoints.items()):
+            collided = isinstance(endpoint.input, Name) and len(owners[endpoint.input]) > 1
+            claims[slug] = replace(_claim(types, endpoint, uses), collided=collided)
     except TypeSyntaxError as error:
         raise UsageError(f"{source_id}: {error}", hint="the generator changed: extend sources/sdk_types.py") from None
     return Source(source_id, as_of, "types of fal's JavaScript SDK (MIT)", claims)
@@ -180,6 +188,8 @@ def _annotated(schema: Schema, name: str = "") -> Schema:
             made[key] = value
     if schema.get("type") == "number" and is_integer(name, schema.get("default")):
         made["x-int"] = True
+    if is_file_object(made):
+        made["x-file"] = file_kind(name)
     return made
 
 

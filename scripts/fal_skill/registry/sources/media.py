@@ -8,7 +8,7 @@ audio-to-video?
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..model import Schema
 from .names import file_kind
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TEXT_FIELDS = (
     "prompt", "text", "texts", "prompts", "gen_text", "lyrics", "script", "input", "inputs", "messages", "input_text",
     "description", "instruction", "question", "query", "multi_prompt", "lyrics_prompt", "tags", "dialogue", "story",
-    "caption", "transcript", "content", "positive_prompt", "edit_instruction", "structured_prompt",
+    "caption", "transcript", "content", "positive_prompt", "edit_instruction", "structured_prompt", "text_prompt",
 )  # fmt: skip
 AUXILIARY = re.compile(
     r"thumbnail|debug|preview|preprocess|visuali[sz]ation|viz_|mask|overlay|config|animations|texture|timings"
@@ -44,6 +44,10 @@ _TOKENS = (
     ("image-to-text", "vision"), ("text-to-vector", "text-to-image"), ("reference-to-video", "image-to-video"),
     ("first-last-frame-to-video", "image-to-video"), ("image-to-svg", "image-to-image"),
 )  # fmt: skip
+_EDIT = re.compile(
+    r"(^|[/_-])(edit|editor|editing|replace|remove|removal|erase|eraser|inpaint|outpaint|upscale|upscaler|relight|remix|"
+    r"restyle|retouch|reframe|expand|colorize|restore)([/_-]|$)"
+)
 _SPEECH = re.compile(r"tts|speech|voice|kokoro|dia\b|orpheus|chatterbox|zonos|f5-tts|vibevoice|csm|narrat|dialog")
 _TRANSCRIBE = re.compile(r"whisper|speech-to-text|transcri|wizper|asr|scribe|diari|stt")
 
@@ -112,17 +116,37 @@ def media_in(files: Iterable[tuple[str, str]], schema: Schema | None) -> list[st
     return kinds + sorted({kind for _, kind in files})
 
 
-def category(slug: str, takes: Iterable[str], needs: Iterable[str], gives: Iterable[str], *, known: bool) -> str:
-    """Return the category label.
+class Traits(NamedTuple):
+    """What a category is told from."""
 
-    Args:
-        slug: the endpoint id.
-        takes: media of all input fields.
-        needs: media of the required input fields.
-        gives: media of the output, main one first.
-        known: whether a schema stands behind the media.
-    """
-    name = slug.lower()
+    slug: str
+    fields: frozenset[str]
+    """Names of the top-level input fields."""
+    required: frozenset[str]
+    takes: frozenset[str]
+    """Media of all input fields."""
+    offers: frozenset[str]
+    """Media of the top-level input fields."""
+    needs: frozenset[str]
+    """Media of the required input fields."""
+    gives: tuple[str, ...]
+    """Media of the output, main one first."""
+
+    @property
+    def main(self) -> str:
+        """The medium that the model is for."""
+        order = ("video", "3d", "audio", "image", "text", "weights", "archive")
+        return next((kind for kind in self.gives if kind in order), "")
+
+    @property
+    def source(self) -> frozenset[str]:
+        """The media that it works on: what it needs, or all that it takes where it takes no text."""
+        return self.needs or (self.takes - {"text"} if "text" not in self.takes else frozenset())
+
+
+def category(traits: Traits, *, known: bool) -> str:
+    """Return the category label; ``known`` says whether a schema stands behind the media."""
+    name = traits.slug.lower()
     if _TRAINING.search(name):
         return "training"
     for token, label in _TOKENS:
@@ -130,36 +154,60 @@ def category(slug: str, takes: Iterable[str], needs: Iterable[str], gives: Itera
             return label
     if not known:
         return "unknown"
-    taken, needed, given = set(takes), set(needs), list(gives)
-    main = next((kind for kind in given if kind in ("video", "3d", "audio", "image", "text", "weights")), "")
-    source = needed or (taken - {"text"} if "text" not in taken else set())
-    return _from_media(name, main, source, taken)
+    by_main = {"image": _image, "video": _video, "audio": _audio, "3d": _mesh, "text": _text}
+    if traits.main in by_main:
+        return by_main[traits.main](traits)
+    if traits.main == "weights":
+        return "audio-to-audio" if "audio" in traits.source else "training"
+    return "image-to-image" if traits.main == "archive" and "image" in traits.source else "unknown"
 
 
-def _from_media(name: str, main: str, source: set[str], taken: set[str]) -> str:
-    if main == "image":
-        return "video-to-image" if "video" in source else "image-to-image" if "image" in source else "text-to-image"
-    if main == "video":
-        for kind, label in (("video", "video-to-video"), ("audio", "audio-to-video"), ("image", "image-to-video")):
-            if kind in source:
-                return label
-        return "text-to-video"
-    if main == "audio":
-        if "video" in source:
-            return "video-to-audio"
-        if "audio" in source:
-            return "text-to-speech" if "text" in taken and _SPEECH.search(name) else "audio-to-audio"
-        return "text-to-speech" if _SPEECH.search(name) else "text-to-audio"
-    if main == "3d":
-        return "3d-to-3d" if "3d" in source else "image-to-3d" if "image" in source else "text-to-3d"
-    if main == "weights":
-        return "training"
-    if main == "text":
-        if "audio" in source or _TRANSCRIBE.search(name):
-            return "speech-to-text"
-        if "video" in source:
-            return "video-to-text"
-        if "image" in source or "image" in taken:
-            return "vision"
-        return "llm" if "text" in taken else "unknown"
-    return "unknown"
+def _image(traits: Traits) -> str:
+    if "video" in traits.source:
+        return "video-to-image"
+    edits = "image" in traits.offers and _EDIT.search(traits.slug)
+    return "image-to-image" if "image" in traits.source or edits else "text-to-image"
+
+
+def _video(traits: Traits) -> str:
+    if "video" in traits.source or ("video" in traits.offers and not traits.required):
+        return "video-to-video"
+    if {"image", "audio"} <= traits.source and "prompt" not in traits.required:
+        return "image-to-video"  # a talking head; with a required prompt the picture is a scene, and the sound leads
+    for kind in ("audio", "image"):
+        if kind in traits.source:
+            return f"{kind}-to-video"
+    return "text-to-video"
+
+
+def _audio(traits: Traits) -> str:
+    speech = _SPEECH.search(traits.slug.lower())
+    if "video" in traits.source:
+        return "video-to-audio"
+    if "audio" in traits.source:
+        return "text-to-speech" if "text" in traits.takes and speech else "audio-to-audio"
+    return "text-to-speech" if speech else "text-to-audio"
+
+
+def _mesh(traits: Traits) -> str:
+    if "3d" in traits.source:
+        return "3d-to-3d"
+    return "image-to-3d" if "image" in traits.source or "image" in traits.offers else "text-to-3d"
+
+
+def _text(traits: Traits) -> str:
+    if traits.slug.endswith("/realtime"):  # media travel inside the messages, which the types do not tell
+        return (
+            "image-to-image"
+            if "image" in traits.takes
+            else "speech-to-speech"
+            if "audio" in traits.takes
+            else "unknown"
+        )
+    if "audio" in traits.source or _TRANSCRIBE.search(traits.slug.lower()):
+        return "speech-to-text"
+    if "video" in traits.source or "video" in traits.offers:
+        return "video-to-text"
+    if "image" in traits.takes:
+        return "vision"
+    return "llm" if "text" in traits.takes else "unknown"

@@ -10,17 +10,18 @@ import json
 import os
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import UsageError
-from ..model import DIRECT, KNOWN, LISTED, MERGED, UNLISTED, Model, Schema
+from ..model import DIRECT, DOUBTFUL, KNOWN, LISTED, MERGED, UNLISTED, Model, Schema
 from ..snapshot import FORMAT, Snapshot
 from .listing import Claim, Source, repaired, without_defaults
-from .media import category, media_in, media_out, output_files, with_slug_hint
+from .media import Traits, category, media_in, media_out, output_files, with_slug_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
 COMMON_DEFINITIONS = 9
 """How many nested objects are kept once in the header. Nine take a quarter off the file; more save little, and each
@@ -29,19 +30,21 @@ MAX_DEFINITION_LENGTH = 800
 """Every lookup parses the header, so it must stay small: a list of 600 avatars stays in the records that use it."""
 
 
-def records(sources: Iterable[Source]) -> list[dict[str, Any]]:
-    """Return one record per endpoint that any source lists, sorted by slug."""
+def records(sources: Iterable[Source], slugs: Collection[str] | None = None) -> list[dict[str, Any]]:
+    """Return one record per endpoint that any source lists, or of these endpoints alone, sorted by slug."""
     dated = sorted(sources, key=lambda source: (source.as_of, bool(source.claims), source.id), reverse=True)
     if not dated:
         raise UsageError("no sources were given", hint="see refresh_registry.py --help")
-    slugs = sorted({slug for source in dated for slug in source.slugs})
-    return [_record(slug, dated) for slug in slugs]
+    every = sorted({slug for source in dated for slug in source.slugs} if slugs is None else slugs)
+    return [_record(slug, dated) for slug in every]
 
 
 def _record(slug: str, dated: list[Source]) -> dict[str, Any]:
     seen = [dates for source in dated if (dates := source.dates(slug))]
     first, last = min(dates[0] for dates in seen), max(dates[1] for dates in seen)
     source, claim = _settled(slug, dated)
+    if claim.input is not None and any(s.claims[slug].collided for s in dated if slug in s.claims):
+        claim = replace(claim, input_evidence=DOUBTFUL)
     newest = last == dated[0].as_of
     status = UNLISTED if not newest else KNOWN if claim.input is not None else LISTED
     outputs = output_files(claim.output)
@@ -50,10 +53,19 @@ def _record(slug: str, dated: list[Source]) -> dict[str, Any]:
     takes = media_in([(file.path, file.kind) for file in model.file_inputs], claim.input)
     needs = {file.kind for file in model.file_inputs if file.required}
     gives = with_slug_hint(media_out(outputs, claim.output), slug)
+    traits = Traits(
+        slug=slug,
+        fields=frozenset(model.properties),
+        required=frozenset(model.required),
+        takes=frozenset(takes),
+        offers=frozenset(file.kind for file in model.file_inputs if "." not in file.path),
+        needs=frozenset(needs),
+        gives=tuple(gives),
+    )
     record: dict[str, Any] = {
         "slug": slug,
         "status": status,
-        "category": category(slug, takes, needs, gives, known=claim.output is not None),
+        "category": category(traits, known=claim.output is not None),
         "in": takes,
         "out": gives,
         "first_seen": first,
@@ -111,6 +123,7 @@ def snapshot_sources(path: Path, replaced: Collection[str] = ()) -> list[Source]
                 model.output_schema,
                 model.input_evidence or DIRECT,
                 model.output_evidence or DIRECT,
+                collided=model.input_evidence == DOUBTFUL,
             )
             for model in models
             if model.source == header["id"] and header["id"] not in replaced
@@ -123,18 +136,29 @@ def snapshot_sources(path: Path, replaced: Collection[str] = ()) -> list[Source]
 def document(sources: Iterable[Source]) -> str:
     """Return the text of a snapshot: the same sources give the same bytes."""
     given = list(sources)
-    made = records(given)
+    return text_of(records(given), given)
+
+
+def text_of(made: list[dict[str, Any]], sources: Iterable[Source], more: Mapping[str, Any] | None = None) -> str:
+    """Return the text of a registry file that holds these records.
+
+    Args:
+        made: the records, sorted by slug; they are changed.
+        sources: where they come from.
+        more: further keys of the header.
+    """
     definitions = _common(made)
     names = {_text(schema): name for name, schema in definitions.items()}
     known = sorted(
-        {(source.id, source.as_of, source.origin) for source in given},
+        {(source.id, source.as_of, source.origin) for source in sources},
         key=lambda item: (item[1], item[0]),
         reverse=True,
     )
     header = {
         "format": FORMAT,
-        "as_of": max(source.as_of for source in given),
+        "as_of": max(as_of for _, as_of, _ in known),
         "count": len(made),
+        **(more or {}),
         "sources": [{"id": name, "as_of": as_of, "origin": origin} for name, as_of, origin in known],
         "defs": definitions,
     }

@@ -40,6 +40,11 @@ def is_digit_enum(values: list[Any]) -> bool:
     )
 
 
+def is_file_object(schema: Schema) -> bool:
+    """Whether an object is fal's own file object, in whose place its server takes the bare URL too."""
+    return {"url", "content_type"} <= set(schema.get("properties", ()))
+
+
 def schema_of(types: TypeFile, side: Type) -> Schema | None:
     """Return the object schema of an endpoint's input or output, or None where the types say nothing (``any``)."""
     schema = _Builder(types).schema(side, "", 0)
@@ -74,7 +79,8 @@ class _Builder:
             return {"type": "object"}
         if kind.name == "Blob":
             return {"type": "string", "x-file": file_kind(name)}
-        return self.schema(self.types.resolved(kind.name)[1], name, depth + 1)
+        resolved = self.schema(self.types.resolved(kind.name)[1], name, depth + 1)
+        return {**resolved, "x-file": file_kind(name)} if is_file_object(resolved) else resolved
 
     def object(self, kind: Object, depth: int) -> Schema:
         properties = {key: self.field(key, field, depth + 1) for key, field in sorted(kind.fields.items())}

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
-from .concepts import (
+from .concepts import CONCEPTS, GRADES, LANGUAGES, MULTILINGUAL, OTHER_LANGUAGES
+from .plainwords import (
     ASIDE_MARKS,
     BASE_FORMS,
-    CONCEPTS,
-    GRADES,
     INPUT_MARKS,
-    LANGUAGES,
-    MULTILINGUAL,
+    MEDIA_NOUNS,
     NAME_RUNS,
     ORDINARY_WORDS,
-    OTHER_LANGUAGES,
     OUTPUT_MARKS,
-    OUTPUT_NOUNS,
-    SAME,
     STOP_WORDS,
     SUBJECT_ENDS,
     SUBJECT_MARKS,
-    TRAINING,
     UNITS,
 )
 from .vocabulary import WORD_FORMS
@@ -42,14 +37,19 @@ _BREAK = "¦"
 _CONCEPT = 5.0
 _SECOND = 0.4
 """Part of a concept's worth beside a leading one."""
-_GRADE = 1.5
+_SAME = "same"
+_TRAINING = ">weights"
 _MARKS = INPUT_MARKS | OUTPUT_MARKS | ASIDE_MARKS
 _TRANSFORMED = frozenset({"image", "video", "audio", "3d"})
 _CATEGORY_MEDIA = {"vision": ("image", "text"), "llm": ("text", "text"), "training": ("", "weights")}
 
 
-class Request(NamedTuple):
-    """A request, read."""
+class Request:
+    """A request, read. A plain class, because it is made at each start of a script."""
+
+    __slots__ = (
+        "explicit", "graded", "names", "ordinary", "pairs", "source", "subject", "target", "versions", "wanted",
+    )  # fmt: skip
 
     names: dict[str, float]
     """Words that name models, and what each is worth."""
@@ -71,6 +71,45 @@ class Request(NamedTuple):
     explicit: bool
     """Whether the request states the task as such: ``text to video``."""
 
+    def __init__(self, index: WordIndex, text: str) -> None:
+        told, subject = _without_subject(_chunks(text))
+        words = _joined(segment_words(" ".join(told)))
+        plain = {*told, *words}
+        names: dict[str, float] = {}
+        versions: list[str] = []
+        ordinary: list[str] = []
+        for place, word in enumerate(words):
+            if is_version(word):
+                after = words[place + 1] if place + 1 < len(words) else ""
+                if place and after not in UNITS and (words[place - 1] in names or "." in word):
+                    versions.append(word)
+            elif is_task(word) or word in STOP_WORDS:
+                continue
+            elif word not in index.postings:
+                names.update(_meant_names(index, word))
+            elif word in ORDINARY_WORDS or is_size(word) or len(word) == 1:
+                ordinary.append(word)
+            else:
+                names[word] = max(3.0, 1.6 * index.weight(word))
+        stated = next((word for word in words if is_task(word)), "")
+        self.source, self.target, wanted = _concept_wishes(told, plain, stated)
+        self.names = names
+        self.versions = tuple(versions)
+        self.ordinary = tuple(dict.fromkeys(ordinary))
+        self.subject = tuple(
+            word for word in dict.fromkeys(subject) if word in index.postings and word not in STOP_WORDS
+        )
+        self.pairs = tuple(dict.fromkeys(pairwise(words)))
+        self.wanted = (*wanted, *_language_wishes(told))
+        self.graded = tuple(grades for ways, _, grades in concept_table(GRADES) if any(way <= plain for way in ways))
+        self.explicit = bool(stated)
+
+    def __bool__(self) -> bool:
+        """Whether any word of the request says something about models."""
+        return bool(
+            self.names or self.ordinary or self.subject or self.wanted or self.graded or self.source or self.target
+        )
+
 
 def category_media(category: str) -> tuple[str, str]:
     """Return (input medium, output medium) of a category; empty where it names none."""
@@ -83,45 +122,12 @@ def request_of(index: WordIndex, text: str, category: str | None = None) -> Requ
 
     A category settles the media, whatever the words say of them.
     """
-    told, subject = _without_subject(_chunks(text))
-    words = _joined(segment_words(" ".join(told)))
-    names: dict[str, float] = {}
-    versions: list[str] = []
-    ordinary: list[str] = []
-    for place, word in enumerate(words):
-        if is_version(word):
-            after = words[place + 1] if place + 1 < len(words) else ""
-            if place and after not in UNITS and (words[place - 1] in names or "." in word):
-                versions.append(word)
-        elif is_task(word) or word in STOP_WORDS:
-            continue
-        elif word not in index.postings:
-            names.update(_meant_names(index, word))
-        elif word in ORDINARY_WORDS or is_size(word) or len(word) == 1:
-            ordinary.append(word)
-        else:
-            names[word] = max(3.0, 1.6 * index.weight(word))
-    subject = [word for word in subject if word in index.postings and word not in STOP_WORDS]
-    explicit = next((word for word in words if is_task(word)), "")
-    source, target, wanted = _concept_wishes(told, words, explicit)
-    if category is not None and any(category_media(category)):
-        source, target = category_media(category)
-    wanted += _language_wishes(told)
-    graded = tuple(grades for ways, grades in _grades() if any(way <= {*told, *words} for way in ways))
-    if not (names or ordinary or subject or wanted or graded or source or target):
+    request = Request(index, text)
+    if not request:
         return None
-    return Request(
-        names,
-        tuple(versions),
-        tuple(dict.fromkeys(ordinary)),
-        tuple(dict.fromkeys(subject)),
-        tuple(dict.fromkeys(zip(words, words[1:], strict=False))),
-        tuple(wanted),
-        graded,
-        source,
-        target,
-        bool(explicit),
-    )
+    if category is not None and any(category_media(category)):
+        request.source, request.target = category_media(category)
+    return request
 
 
 def _chunks(text: str) -> list[str]:
@@ -152,7 +158,7 @@ def _without_subject(chunks: Sequence[str]) -> tuple[list[str], list[str]]:
             before = ""
             continue
         (subject if inside else told).append(word)
-        if word in SUBJECT_MARKS or (word == "of" and before in OUTPUT_NOUNS):
+        if word in SUBJECT_MARKS or (word == "of" and before in MEDIA_NOUNS):
             inside = True
         before = word
     return told, subject
@@ -180,24 +186,22 @@ def _meant_names(index: WordIndex, word: str) -> dict[str, float]:
     return {name: 1.4 * index.weight(name) * likeness for name, likeness in near[:2]}
 
 
-def _concept_wishes(
-    told: Sequence[str], words: Sequence[str], explicit: str
-) -> tuple[str, str, list[Alternatives]]:
+def _concept_wishes(told: Sequence[str], words: set[str], explicit: str) -> tuple[str, str, list[Alternatives]]:
     """Return (input medium, output medium, alternatives of each concept that the request names)."""
-    plain = {*told, *words, *(OUTPUT_NOUNS[word] for word in told if word in OUTPUT_NOUNS)}
+    plain = {*words, *({MEDIA_NOUNS.get(word, "") for word in told} & {"image", "video", "audio"})}
     source, target = _media(told)
     if explicit:
         source, _, target = explicit.partition(">")
     found = []
-    for ways, task, alternatives in _concepts():
+    for ways, task, alternatives in concept_table(CONCEPTS):
         length = max((len(way) for way in ways if way <= plain), default=0)
         if length:
             found.append((_is_aside(task, explicit, target), -length, task, alternatives))
-    if found and found[0][2] == TRAINING:
+    if found and found[0][2] == _TRAINING:
         return "", "weights", [found[0][3]]
     found.sort(key=lambda item: item[:2])  # stable: the table's order settles a tie
     task = next((task for aside, _, task, _ in found if task and not aside), "")
-    if task == SAME and not explicit:
+    if task == _SAME and not explicit:
         medium = source or target
         source = target = medium if medium in _TRANSFORMED else "image"
     elif task and not explicit:
@@ -213,9 +217,10 @@ def _concept_wishes(
 
 def _is_aside(task: str, explicit: str, target: str) -> bool:
     """Return whether a concept is beside the point: another task is stated, or it makes what is not wanted."""
-    if explicit:
-        return task not in ("", SAME, explicit)
     source, _, made = task.partition(">")
+    if explicit:
+        from_, _, to = explicit.partition(">")
+        return task not in ("", _SAME) and (made != to or source not in (from_, "reference"))
     return source == "text" and made in ("audio", "speech") and target in ("image", "video", "3d")
 
 
@@ -223,10 +228,10 @@ def _media(told: Sequence[str]) -> tuple[str, str]:
     """Return (input medium, output medium) as the request's grammar has them; empty where it says nothing."""
     source = target = ""
     for place, word in enumerate(told):
-        medium = OUTPUT_NOUNS.get(word)
+        medium = MEDIA_NOUNS.get(word)
         if not medium:
             continue
-        marks = [other for other in told[max(0, place - 4) : place] if other in _MARKS and other not in ("a", "an")]
+        marks = [other for other in told[max(0, place - 4) : place] if other in _MARKS]
         mark = marks[-1] if marks else ""
         if mark in ASIDE_MARKS and target:
             continue
@@ -238,34 +243,36 @@ def _media(told: Sequence[str]) -> tuple[str, str]:
 
 
 def _language_wishes(told: Sequence[str]) -> list[Alternatives]:
-    found = []
-    for word in told:
-        if word in LANGUAGES:
-            found.append({**_alternatives(MULTILINGUAL), **_alternatives(LANGUAGES[word])})
-        elif word in OTHER_LANGUAGES:
-            found.append(_alternatives(MULTILINGUAL))
-    return found
+    own = {language: found for ways, _, found in concept_table(LANGUAGES) for way in ways for language in way}
+    multilingual = word_choices(MULTILINGUAL)
+    others = OTHER_LANGUAGES.split()
+    return [{**multilingual, **own.get(word, {})} for word in told if word in own or word in others]
 
 
-def _alternatives(text: str) -> Alternatives:
+_Line = tuple[tuple[frozenset[str], ...], str, Alternatives]
+"""An entry of the table of concepts: ways to ask, task, slugs' words."""
+
+
+@lru_cache(maxsize=4)
+def concept_table(text: str) -> tuple[_Line, ...]:
+    """Return the entries of a table in the form that ``concepts.py`` describes."""
+    made: list[_Line] = []
+    ways: list[str] = []
+    found: list[str] = []
+    for line in (*text.strip("\n").split("\n"), ""):
+        if found and not line.startswith(" "):
+            task, _, alternatives = " ".join(found).strip().partition(": ")
+            asked = tuple(frozenset(map(_base, way.split())) for way in " ".join(ways).split("|"))
+            made.append((asked, task.replace("-", ""), word_choices(alternatives)))
+            ways, found = [], []
+        (found if line.startswith(" ") else ways).append(line)
+    return tuple(made)
+
+
+def word_choices(text: str) -> Alternatives:
+    """Return the sets of words that an entry of the tables names, and the worth of each."""
     made = {}
     for item in text.split():
         words, _, worth = item.partition(":")
         made[frozenset(words.split("+"))] = float(worth) if worth else _CONCEPT
     return made
-
-
-def _ways(text: str) -> tuple[frozenset[str], ...]:
-    return tuple(frozenset(map(_base, way.split())) for way in text.split("|"))
-
-
-@lru_cache(maxsize=1)
-def _concepts() -> tuple[tuple[tuple[frozenset[str], ...], str, Alternatives], ...]:
-    return tuple((_ways(concept.asked), concept.task, _alternatives(concept.found)) for concept in CONCEPTS)
-
-
-@lru_cache(maxsize=1)
-def _grades() -> tuple[tuple[tuple[frozenset[str], ...], Alternatives], ...]:
-    return tuple(
-        (_ways(asked), {frozenset((grade,)): _GRADE for grade in grades.split()}) for asked, grades in GRADES
-    )
