@@ -7,16 +7,22 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
+from pathlib import Path
+
 from fal_skill.arguments import ERROR
 from fal_skill.brief import brief, markdown
 from fal_skill.console import chosen_format, parser, print_json, print_text, read_arguments, run, warn
 from fal_skill.errors import (
     EXIT_DONE,
+    EXIT_FINDINGS,
     EXIT_INVALID_ARGUMENTS,
     EXIT_UNAVAILABLE,
     EXIT_UNKNOWN_SLUG,
     EXIT_USAGE,
 )
+from fal_skill.proof import prove, rerun_with_packages
 from fal_skill.registry import default_registry
 from fal_skill.snippets import LANGUAGES, PATTERNS
 
@@ -32,7 +38,7 @@ def main() -> int:
     options = parser(
         "Write everything that a user must be told about one call: verified, checked, priced, and as code.",
         examples=EXAMPLES,
-        exit_codes=(EXIT_DONE, EXIT_USAGE, EXIT_UNKNOWN_SLUG, EXIT_INVALID_ARGUMENTS, EXIT_UNAVAILABLE),
+        exit_codes=(EXIT_DONE, EXIT_FINDINGS, EXIT_USAGE, EXIT_UNKNOWN_SLUG, EXIT_INVALID_ARGUMENTS, EXIT_UNAVAILABLE),
     )
     options.add_argument("slug", metavar="SLUG")
     options.add_argument("--arguments", metavar="JSON|@FILE|-", default="{}", help="what the model is given")
@@ -40,7 +46,12 @@ def main() -> int:
     options.add_argument("--reason", default="", metavar="TEXT", help="why this model, in your words")
     options.add_argument("--language", choices=LANGUAGES, default="python")
     options.add_argument("--pattern", choices=PATTERNS, default="subscribe")
+    options.add_argument("--prove", action="store_true", help="run the code in the local sandbox and show the evidence")
     asked = options.parse_args()
+    if asked.prove:
+        code = rerun_with_packages(Path(__file__), sys.argv[1:])
+        if code is not None:
+            return code
     registry = default_registry()
     model = registry.require(asked.slug)
     arguments = read_arguments(asked.arguments)
@@ -53,14 +64,19 @@ def main() -> int:
         language=asked.language,
         pattern=asked.pattern,
     )
+    errors = sum(finding.severity == ERROR for finding in made.findings)
+    if asked.prove and not errors:
+        made = replace(made, proof=prove(model, arguments, made.snippet))
     if chosen_format(asked.format) == "json":
         print_json(made.as_dict())
     else:
         print_text(markdown(made))
-    errors = sum(finding.severity == ERROR for finding in made.findings)
     if errors:
         warn(f"error: {errors} of the findings mean that the call fails: mend the arguments and run this again")
         return EXIT_INVALID_ARGUMENTS
+    if made.proof is not None and not made.proof.passed:
+        warn(f"error: {made.proof.summary}")
+        return EXIT_FINDINGS
     return EXIT_DONE
 
 

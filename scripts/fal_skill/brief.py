@@ -15,6 +15,7 @@ from .snippets.environment import rendered
 
 if TYPE_CHECKING:
     from .prices import Estimate
+    from .proof import Proof
     from .registry import Model, Registry
 
 EXPIRY_WARNING = (
@@ -65,6 +66,8 @@ class Brief:
     result: str
     """The expression that reads the output URL, or the text, from the result."""
     variants: tuple[Variant, ...]
+    proof: Proof | None = None
+    """What came of running the snippet in the sandbox; None when nobody asked for it."""
 
     @property
     def expiry_warning(self) -> str | None:
@@ -87,6 +90,7 @@ class Brief:
             "result": self.result,
             "output_url_warning": self.expiry_warning,
             "cheaper": [variant.as_dict() for variant in self.variants],
+            "proof": self.proof.as_dict() if self.proof else None,
         }
 
 

@@ -95,6 +95,8 @@ def _written(value: Any, language: _Language, indent: int, column: int, width: i
         raise _refused(path, f"is of type {type(value).__name__}, which JSON does not have")
     if depth >= MAX_DEPTH:
         raise _refused(path, f"is nested more than {MAX_DEPTH} deep")
+    if len(value) > MAX_CHARACTERS // 4:
+        raise _refused(path, f"has {len(value)} items, too many for one literal")
     is_object = isinstance(value, dict)
     opening, closing = "{}" if is_object else "[]"
     if not value:
@@ -153,6 +155,8 @@ def _digits(value: int | float, path: str) -> str:
 def _checked(text: str, path: str) -> str:
     # str subclasses (enum members, markup strings) are rendered by their characters alone.
     text = str.__str__(text)
+    if len(text) > MAX_CHARACTERS:
+        raise _refused(path, f"has {len(text)} characters, the limit is {MAX_CHARACTERS}", hint="pass a file instead")
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:

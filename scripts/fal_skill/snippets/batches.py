@@ -1,0 +1,89 @@
+"""What a batch varies from job to job, and what one job may cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..errors import UsageError
+from ..literals import Expression
+
+if TYPE_CHECKING:
+    from ..registry import Model
+
+TEXT_FIELDS = ("prompt", "text", "input", "gen_text", "input_text", "script", "lyrics", "query", "question")
+"""Input fields that carry what a person varies first, the usual ones first."""
+
+
+class Vary(NamedTuple):
+    """The input field that takes another value in each job of a batch."""
+
+    field: str
+    name: str
+    """The variable in the program: ``prompt``, ``text`` or ``path``."""
+    many: str
+    """The constant that holds all values: ``PROMPTS``, ``TEXTS`` or ``FILES``."""
+    values: tuple[str, ...]
+    """The values to begin with."""
+    is_file: bool
+    is_list: bool
+    """Whether the field takes a list: each job sends a list of one."""
+
+
+def varied(model: Model, arguments: dict[str, Any]) -> Vary:
+    """Return what a batch of this call varies: its text, else its main input file.
+
+    Raises:
+        UsageError: the model takes neither.
+    """
+    files = {item.path for item in model.file_inputs}
+    fields = model.properties
+    texts = [name for name in TEXT_FIELDS if name in arguments or name in fields]
+    texts = [name for name in texts if isinstance(arguments.get(name, ""), str) and name not in files]
+    required = [name for name in texts if name in model.required or name in arguments]
+    for name in required or texts:
+        given = arguments.get(name)
+        word = "prompt" if name == "prompt" else "text"
+        values: tuple[str, ...] = (given,) if given else (f"first {word}", f"second {word}")
+        return Vary(name, word, word.upper() + "S", values, False, False)
+    tops = [item for item in model.file_inputs if "." not in item.path]
+    for item in sorted(tops, key=lambda item: (item.path.removesuffix("[]") not in arguments, not item.required)):
+        name = item.path.removesuffix("[]")
+        given = arguments.get(name)
+        many = item.path.endswith("[]")
+        listed = given if isinstance(given, list) else [given] if isinstance(given, str) else []
+        values = tuple(value for value in listed if isinstance(value, str)) or ("first-file", "second-file")
+        return Vary(name, "path", "FILES", values, True, many)
+    raise UsageError(f"{model.slug} takes no text and no file that a batch could vary", hint="use --pattern submit")
+
+
+def with_variable(arguments: dict[str, Any], vary: Vary, file_variable: str) -> dict[str, Any]:
+    """Return the arguments with the varied field replaced by the program's variable."""
+    value: Any = Expression(file_variable if vary.is_file else vary.name)
+    return {**arguments, vary.field: [value] if vary.is_list else value}
+
+
+class JobCost(NamedTuple):
+    """USD that one job of a batch may cost at most: ``base``, and more for each 1000 characters of its text."""
+
+    base: float
+    per_1000_characters: float = 0.0
+    caveat: str = ""
+    """Why the figure may be off, or nothing."""
+
+
+def job_cost(model: Model, arguments: dict[str, Any], vary: Vary) -> JobCost | None:
+    """Return what one job may cost, or None when no fixed price is known."""
+    from ..prices import DATED_QUOTE, estimate
+
+    def high(text: str) -> float | None:
+        return estimate(model, arguments if vary.is_file else {**arguments, vary.field: text}).high
+
+    given = estimate(model, arguments)
+    if given.high is None:
+        return None
+    caveat = "" if given.confidence == DATED_QUOTE else f"its price is of confidence {given.confidence}"
+    short, long = high("x" * 1000), high("x" * 2000)
+    if vary.is_file or short is None or long is None or long <= short:
+        return JobCost(given.high, 0.0, caveat)
+    base = max(0.0, short - (long - short))
+    return JobCost(round(base, 9), round(long - short, 9), caveat)

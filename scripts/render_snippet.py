@@ -1,0 +1,95 @@
+#!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["jinja2>=3.1,<4", "jsonschema>=4.20,<5"]
+# ///
+"""Print a program that calls a model: checked arguments, one of four languages, one of seven patterns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from fal_skill.arguments import ERROR, check_slug
+from fal_skill.console import chosen_format, parser, print_json, print_text, read_arguments, run, warn
+from fal_skill.errors import (
+    EXIT_DONE,
+    EXIT_INVALID_ARGUMENTS,
+    EXIT_UNAVAILABLE,
+    EXIT_UNKNOWN_SLUG,
+    EXIT_USAGE,
+)
+from fal_skill.registry import Model, Registry, default_registry
+from fal_skill.snippets import FRAMEWORKS, LANGUAGES, PATTERNS, SnippetOptions, render, user_model
+
+EXAMPLES = (
+    """render_snippet.py fal-ai/flux/schnell --arguments '{"prompt": "a cat"}'""",
+    """render_snippet.py fal-ai/kling-video/v3/pro/image-to-video --pattern submit --download \\
+      --arguments '{"start_image_url": "photo.jpg", "prompt": "slow zoom"}'""",
+    """render_snippet.py fal-ai/flux/schnell --arguments @call.json --language typescript --pattern webhook \\
+      --framework nextjs""",
+)
+
+
+def found(registry: Registry, slug: str) -> Model:
+    """Return the model of a slug; an endpoint of a user's own is taken as it is."""
+    own = user_model(slug) if registry.get(slug) is None else None
+    return own or registry.require(slug)
+
+
+def main() -> int:
+    """Print the program that the command line asks for."""
+    options = parser(
+        "Print a program that calls a model. Local files among the arguments become uploads.",
+        examples=EXAMPLES,
+        exit_codes=(EXIT_DONE, EXIT_USAGE, EXIT_UNKNOWN_SLUG, EXIT_INVALID_ARGUMENTS, EXIT_UNAVAILABLE),
+    )
+    options.add_argument("slug", metavar="SLUG")
+    options.add_argument("--arguments", metavar="JSON|@FILE|-", default="{}", help="what the model is given")
+    options.add_argument("--language", choices=LANGUAGES, default="python")
+    options.add_argument("--pattern", choices=PATTERNS, default="subscribe")
+    options.add_argument("--download", action="store_true", help="save the output file: its URL is temporary")
+    options.add_argument("--logs", action="store_true", help="print the model's log lines, each once")
+    options.add_argument("--errors", action="store_true", help="print what fal says of a failed request")
+    options.add_argument("--client-timeout", type=float, metavar="SECONDS", help="cancel the job after this time")
+    options.add_argument("--expires", metavar="1h|1d|7d|30d|1y|SECONDS", help="lifetime of the output files")
+    options.add_argument("--browser", action="store_true", help="code for a page, with the key in a server proxy")
+    options.add_argument("--framework", choices=sorted({name for names in FRAMEWORKS.values() for name in names}))
+    options.add_argument("--concurrency", type=int, default=2, metavar="N", help="pattern batch: jobs in flight")
+    options.add_argument("--max-cost", type=float, default=1.0, metavar="USD", help="pattern batch: what all may cost")
+    options.add_argument("--unit-cost", type=float, metavar="USD", help="pattern batch: what one job may cost at most")
+    options.add_argument("--force", action="store_true", help="print the program although the arguments do not fit")
+    asked = options.parse_args()
+    registry = default_registry()
+    model = found(registry, asked.slug)
+    wanted = SnippetOptions(
+        download=asked.download,
+        logs=asked.logs,
+        errors=asked.errors,
+        client_timeout=asked.client_timeout,
+        expires=asked.expires,
+        browser=asked.browser,
+        framework=asked.framework,
+        concurrency=asked.concurrency,
+        max_cost=asked.max_cost,
+        unit_cost=asked.unit_cost,
+    )
+    arguments = read_arguments(asked.arguments)
+    snippet = render(model, arguments, language=asked.language, pattern=asked.pattern, options=wanted)
+    snippet = replace(snippet, findings=(*check_slug(registry, model.slug), *snippet.findings))
+    refused = snippet.has_errors and not asked.force
+    if chosen_format(asked.format) == "json":
+        print_json({**snippet.as_dict(), "code": None, "more_files": []} if refused else snippet.as_dict())
+    else:
+        for finding in snippet.findings:
+            warn(str(finding))
+        if not refused:
+            print_text(snippet.text.rstrip("\n"))
+    if refused:
+        count = sum(finding.severity == ERROR for finding in snippet.findings)
+        warn(f"error: no code: {count} of the findings mean that the call fails (mend the arguments, or add --force)")
+        return EXIT_INVALID_ARGUMENTS
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    run(main)
