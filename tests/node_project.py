@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import shutil
 import subprocess
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 
@@ -38,7 +39,7 @@ def node_modules() -> Path:
         raise NodeMissingError("npm is not installed")
     folder, mark = PROJECT / "node_modules", PROJECT / "node_modules" / ".installed"
     wanted = (PROJECT / "package-lock.json").read_text()
-    with (PROJECT / ".lock").open("w") as lock:
+    with (Path(tempfile.gettempdir()) / "fal-snippet-checks.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several workers of one test run
         if mark.exists() and mark.read_text() == wanted:
             return folder

@@ -174,6 +174,7 @@ def test_integers_that_javascript_would_round_are_refused_there_and_kept_in_pyth
         ("</script>", '"</script>"', '"<\\/script>"'),
         ("\u202eevil", '"\\u202eevil"', '"\\u202eevil"'),
         ({"url": Expression("image_url")}, '{"url": image_url}', "{ url: image_url }"),
+        ({"prompt": Expression("prompt")}, '{"prompt": prompt}', "{ prompt }"),
     ],
 )
 def test_literals_look_as_a_person_would_write_them(value: Any, python: str, javascript: str) -> None:

@@ -48,6 +48,7 @@ class _Language(NamedTuple):
     key: Callable[[str, str], str]
     indent: int
     spaced: bool
+    quoted_keys: bool
 
 
 def python_literal(value: Any, indent: int = 0, *, before: int = 0, width: int = WIDTH) -> str:
@@ -109,6 +110,9 @@ def _written(value: Any, language: _Language, indent: int, column: int, width: i
             if not isinstance(name, str):
                 raise _refused(path, f"has the key {name!r}, which is not a string")
             where = f"{path}.{name}" if path else name
+            if isinstance(item, Expression) and item.code == name and not language.quoted_keys:
+                items.append(name)
+                continue
             key = language.key(name, where) + ": "
         else:
             where, key = f"{path}[{name}]", ""
@@ -212,6 +216,7 @@ _PYTHON = _Language(
     key=_python_string,
     indent=4,
     spaced=False,
+    quoted_keys=True,
 )
 _JAVASCRIPT = _Language(
     constants={None: "null", True: "true", False: "false"},
@@ -220,4 +225,5 @@ _JAVASCRIPT = _Language(
     key=_javascript_key,
     indent=2,
     spaced=True,
+    quoted_keys=False,
 )

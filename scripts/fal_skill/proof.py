@@ -31,10 +31,7 @@ SANDBOX_PACKAGES = ("fal_client", "starlette", "uvicorn", "trustme", "websockets
 NODE_PACKAGES = ("@fal-ai/client@1.10.1", "typescript@5")
 NPM_SECONDS = 300.0
 RERUN_MARK = "FAL_SKILL_RERUN"
-UNPROVABLE = {
-    "webhook": "a webhook needs a server of yours that fal can reach",
-    "batch": "a batch reads its prompts from a file of yours",
-}
+UNPROVABLE = {"webhook": "a webhook needs a server of yours that fal can reach"}
 
 
 @dataclass(frozen=True)

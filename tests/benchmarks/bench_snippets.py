@@ -37,8 +37,10 @@ KNOWN_DIFFERENCES = (
     "fal-ai/auto-caption",
     "nano-banana-2/edit",
     "flash-image-preview/edit",
+    "cassetteai/video-sound-effects-generator",
 )
-"""Models whose types in @fal-ai/client 1.10.1 contradict the registry's newer or repaired ones."""
+"""Models whose types in @fal-ai/client 1.10.1 contradict the registry's newer or repaired ones, or ask for more than a
+file's URL."""
 
 
 class Tried(NamedTuple):

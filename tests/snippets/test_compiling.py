@@ -25,7 +25,7 @@ def variants(language: str, pattern: str) -> list[SnippetOptions]:
     lifetime = None if pattern == "realtime" or (javascript and pattern == "stream") else "7d"
     timeout = 90.0 if pattern in ("subscribe", "run", "submit") else None
     full = SnippetOptions(
-        download=True, errors=True, logs=queue, client_timeout=timeout, expires=lifetime, unit_cost=0.1
+        download=pattern != "realtime", errors=True, logs=queue, client_timeout=timeout, expires=lifetime, unit_cost=0.1
     )
     made = [SnippetOptions(), full]
     if pattern == "webhook":

@@ -142,6 +142,14 @@ def test_only_a_path_of_this_machine_is_uploaded(value: object, uploaded: str | 
     assert (replaced["start_image_url"] == value) is (uploaded is None)
 
 
+def test_a_file_that_is_an_object_with_a_url_is_uploaded_and_varied() -> None:
+    judge = model("fal-ai/arbiter/image")
+    text = written(judge, {"inputs": [{"url": "a.png"}], "measurements": ["musiq"]}, "python", "subscribe").text
+    assert 'upload_file("a.png")' in text and '"inputs": [{"url": inputs_url}]' in text
+    batch = written(judge, {"inputs": [{"url": "a.png"}], "measurements": ["musiq"]}, "python", "batch").text
+    assert 'FILES = ["a.png"]' in batch and '"inputs": [{"url": file_url}]' in batch
+
+
 def test_a_path_in_a_field_that_holds_no_file_stays_text() -> None:
     assert with_uploads(model(FLUX), {"prompt": "photo.jpg"}) == ({"prompt": "photo.jpg"}, ())
 
@@ -215,6 +223,7 @@ def test_a_value_that_cannot_be_written_is_refused_before_any_code(pattern: str)
         ("python", "subscribe", {"expires": "2w"}, "expected a number of seconds or one of"),
         ("python", "subscribe", {"expires": "0"}, "expected a number of seconds or one of"),
         ("javascript", "stream", {"expires": "1d"}, "sends no such header"),
+        ("python", "realtime", {"download": True}, "carry the media themselves"),
         ("python", "realtime", {"expires": "1d"}, "sends no such header"),
         ("python", "subscribe", {"browser": True}, "javascript or typescript"),
         ("javascript", "batch", {"browser": True}, "belongs on a server"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -166,7 +167,7 @@ def test_a_gateway_error_while_collecting_leads_to_collecting_again(
     assert done.code == 0, done.stderr
     assert f"{fal.base}/files/b/out.png" in done.stdout
     assert len(fal.submissions) == 1 and fal.submissions[0].collected == 2
-    assert not (tmp_path / "fal-request-id.txt").exists()
+    assert not (tmp_path / "fal-ai-flux-schnell-request-id.txt").exists()
 
 
 @pytest.mark.parametrize("status", [422, 500])
@@ -247,7 +248,10 @@ def batch(folder: Path, language: str, prompts: list[str], options: SnippetOptio
 
 def states(folder: Path) -> dict[str, str]:
     """Return the state of each prompt in the batch's file."""
-    return {prompt: job["state"] for prompt, job in json.loads((folder / "fal-batch.json").read_text()).items()}
+    return {
+        prompt: job["state"]
+        for prompt, job in json.loads((folder / "fal-ai-flux-schnell-batch.json").read_text()).items()
+    }
 
 
 def test_a_batch_runs_each_prompt_once_and_a_second_run_sends_nothing(
@@ -284,12 +288,30 @@ def test_a_batch_counts_a_lost_reply_and_does_not_send_it_again(tmp_path: Path, 
         assert "dashboard" in done.stdout
 
 
+def test_a_batch_takes_any_text_for_a_prompt(tmp_path: Path, fal: FakeFal, language: str) -> None:
+    prompts = ["constructor", "__proto__", "toString", ""]
+    assert run(fal, batch(tmp_path, language, prompts, replace(BATCH, max_cost=1))).code == 0
+    assert states(tmp_path) == dict.fromkeys(prompts, "done")
+    assert sorted(job.arguments["prompt"] for job in fal.submissions) == sorted(prompts)
+
+
+@every_language
+def test_a_batch_goes_on_when_one_upload_fails(tmp_path: Path, fal: FakeFal, language: str) -> None:
+    (tmp_path / "good.mp3").write_bytes(b"sound")
+    options = SnippetOptions(unit_cost=0.01)
+    path = program(tmp_path, "fal-ai/wizper", {"audio_url": "PLACE"}, language, "batch", options)
+    path.write_text(path.read_text().replace('["PLACE"]', '["missing.mp3", "good.mp3"]'))
+    done = run(fal, path)
+    assert "missing.mp3" in done.stderr
+    assert [job.arguments for job in fal.submissions] == [{"audio_url": f"{fal.base}/files/good.mp3"}]
+
+
 def test_a_batch_resumes_a_submitted_job_by_its_id(tmp_path: Path, fal: FakeFal, language: str) -> None:
     path = batch(tmp_path, language, ["a"])
     assert run(fal, path).code == 0
-    state = json.loads((tmp_path / "fal-batch.json").read_text())
+    state = json.loads((tmp_path / "fal-ai-flux-schnell-batch.json").read_text())
     state["a"] = {"state": "submitted", "sent": 1, "id": fal.submissions[0].request_id}
-    (tmp_path / "fal-batch.json").write_text(json.dumps(state))
+    (tmp_path / "fal-ai-flux-schnell-batch.json").write_text(json.dumps(state))
     assert run(fal, path).code == 0
     assert len(fal.submissions) == 1
     assert states(tmp_path) == {"a": "done"}
@@ -334,7 +356,7 @@ def test_a_batch_without_a_known_price_does_not_start(tmp_path: Path, fal: FakeF
 def test_a_batch_without_a_key_stops_before_anything_is_noted(tmp_path: Path, fal: FakeFal, language: str) -> None:
     done = run(fal, batch(tmp_path, language, ["a"]), key="")
     assert done.code != 0 and "MissingCredentialsError" in done.stderr
-    assert not (tmp_path / "fal-batch.json").exists() and not fal.log
+    assert not (tmp_path / "fal-ai-flux-schnell-batch.json").exists() and not fal.log
 
 
 def test_a_batch_over_files_uploads_local_ones(tmp_path: Path, fal: FakeFal, language: str) -> None:

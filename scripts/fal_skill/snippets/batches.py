@@ -27,6 +27,8 @@ class Vary(NamedTuple):
     is_file: bool
     is_list: bool
     """Whether the field takes a list: each job sends a list of one."""
+    is_object: bool = False
+    """Whether the file is an object with a ``url``."""
 
 
 def varied(model: Model, arguments: dict[str, Any]) -> Vary:
@@ -50,15 +52,19 @@ def varied(model: Model, arguments: dict[str, Any]) -> Vary:
         name = item.path.removesuffix("[]")
         given = arguments.get(name)
         many = item.path.endswith("[]")
-        listed = given if isinstance(given, list) else [given] if isinstance(given, str) else []
-        values = tuple(value for value in listed if isinstance(value, str)) or ("first-file", "second-file")
-        return Vary(name, "path", "FILES", values, True, many)
+        schema = fields.get(name, {})
+        is_object = (schema.get("items", {}) if many else schema).get("type") == "object"
+        listed = given if isinstance(given, list) else [given]
+        urls = [value.get("url") if isinstance(value, dict) else value for value in listed]
+        values = tuple(value for value in urls if isinstance(value, str)) or ("first-file", "second-file")
+        return Vary(name, "path", "FILES", values, True, many, is_object)
     raise UsageError(f"{model.slug} takes no text and no file that a batch could vary", hint="use --pattern submit")
 
 
 def with_variable(arguments: dict[str, Any], vary: Vary, file_variable: str) -> dict[str, Any]:
     """Return the arguments with the varied field replaced by the program's variable."""
     value: Any = Expression(file_variable if vary.is_file else vary.name)
+    value = {"url": value} if vary.is_object else value
     return {**arguments, vary.field: [value] if vary.is_list else value}
 
 

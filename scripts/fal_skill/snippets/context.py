@@ -94,6 +94,7 @@ class Program:
             "slug": slug,
             "alias": slug.split("/")[1] if "/" in slug else slug,
             "endpoint": slug + path if self.pattern == "stream" and not slug.endswith(path) else slug,
+            "stem": re.sub(r"[^A-Za-z0-9.]+", "-", slug),
             "own_path": slug.endswith(path),
             "filename": self.filename,
             "arguments": self.arguments,

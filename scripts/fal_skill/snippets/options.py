@@ -32,7 +32,7 @@ class SnippetOptions:
     logs: bool = False
     """Print the model's log lines, each once."""
     errors: bool = False
-    """Print what fal says of a failed request, and leave with code 1."""
+    """Print what fal says of a failed request, and leave with code 1. Webhook and batch programs always do."""
     client_timeout: float | None = None
     """Seconds to wait for the whole job; it is cancelled then."""
     expires: str | None = None
@@ -83,6 +83,8 @@ def checked_options(options: SnippetOptions, language: str, pattern: str) -> Sni
         raise UsageError(
             f"--logs does not apply to pattern {pattern}", hint="only the queue keeps logs: subscribe, submit"
         )
+    if options.download and pattern == "realtime":
+        raise UsageError("--download does not apply to pattern realtime: its messages carry the media themselves")
     if options.expires is not None:
         _ = options.expires_seconds
         if pattern == "realtime" or (pattern == "stream" and javascript):

@@ -114,7 +114,8 @@ class _Uploads:
         return {name: swapped(value, name) for name, value in arguments.items()}, uploads
 
     def _kind(self, path: str) -> str | None:
-        kind = self._kinds.get(path)
+        # A file may also be an object with a ``url``.
+        kind = self._kinds.get(path) or self._kinds.get(path.removesuffix(".url"))
         if kind is None and self._guess and _FILE_NAME.search(path.split(".")[-1].removesuffix("[]")):
             return "file"
         return kind
@@ -142,7 +143,12 @@ class _Uploads:
 
 
 def _variable(field: str) -> str:
-    name = re.sub(r"[^a-z0-9]+", "_", field.split(".")[-1].removesuffix("[]").lower()).strip("_") or "file"
+    if field == "url":
+        return "file_url"
+    name = (
+        re.sub(r"[^a-z0-9]+", "_", field.removesuffix(".url").split(".")[-1].removesuffix("[]").lower()).strip("_")
+        or "file"
+    )
     name = re.sub(r"_urls\Z", "_url", name)
     if not name.endswith("_url"):
         name += "_url"
