@@ -45,7 +45,7 @@ def test_the_result_is_printed_and_downloaded(tmp_path: Path, fal: FakeFal, lang
     path = program(tmp_path, FLUX, {"prompt": 'say "hi"\n{{ x }}'}, language, pattern, options)
     done = run(fal, path)
     assert done.code == 0, done.stderr
-    assert "saved out.png" in done.stdout
+    assert "saved as out.png" in done.stdout
     assert (tmp_path / "out.png").read_bytes() == PIXEL
     sent = [job.arguments for job in fal.submissions] or [arguments for _, arguments in fal.direct]
     assert sent == [{"prompt": 'say "hi"\n{{ x }}'}]
