@@ -18,6 +18,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from .errors import UnavailableError
+from .folders import cache_folder
 from .snippets import Upload, with_uploads
 
 if TYPE_CHECKING:
@@ -203,17 +204,12 @@ def _sdk(python: bool) -> str:
         return "fal-client"
 
 
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("LOCALAPPDATA") if os.name == "nt" else None)
-    return Path(base or Path.home() / ".cache") / "fal-ai-models-runner"
-
-
 def _node_project() -> Path:
     """Return a folder in the user's cache with the JavaScript SDK installed, installing it the first time."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise UnavailableError("node and npm are needed to run JavaScript", hint="or prove --language python")
-    folder = _cache_folder() / "node" / "-".join(name.replace("/", "_") for name in NODE_PACKAGES)
+    folder = Path(cache_folder()) / "node" / "-".join(name.replace("/", "_") for name in NODE_PACKAGES)
     mark = folder / "installed"
     if not mark.exists():
         folder.mkdir(parents=True, exist_ok=True)

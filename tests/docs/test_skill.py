@@ -5,20 +5,14 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 import yaml
 
 from conftest import ROOT
 from fal_skill import __version__
-from fal_skill.registry import UNKNOWN, Registry
 
 TEXT = (ROOT / "SKILL.md").read_text(encoding="utf-8")
 _, FRONTMATTER, BODY = TEXT.split("---\n", 2)
 FIELDS: dict[str, Any] = yaml.safe_load(FRONTMATTER)
-PAGES = [ROOT / "SKILL.md", ROOT / "README.md", *sorted((ROOT / "references").glob("*.md"))]
-SLUG = re.compile(r"(?<![\w./@-])(?:fal-ai|bytedance|openai|bria|minimax|xai)/[a-z0-9][\w.-]*(?:/[\w.-]*\w)*")
-NOT_SLUGS = {"fal-ai/flux/requests/ID", "fal-ai/flux-schnell"}
-"""The address of a request, and a name that the docs show as wrong."""
 
 
 def test_the_name_is_the_folders_and_well_formed() -> None:
@@ -44,19 +38,3 @@ def test_the_description_triggers_within_its_limits() -> None:
 
 def test_the_body_stays_within_2000_tokens() -> None:
     assert len(BODY) / 4 <= 2000
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_linked_or_named_file_exists(page: Any) -> None:
-    text = page.read_text(encoding="utf-8")
-    named = re.findall(r"`((?:scripts|references|templates)/[\w./-]+)`", text)
-    linked = [link for link in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in link]
-    run = re.findall(r"scripts/\w+\.py", text)
-    for name in {*named, *linked, *run}:
-        assert (ROOT / name).exists() or (page.parent / name).exists(), name
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_slug_in_the_docs_is_known(page: Any, registry: Registry) -> None:
-    for slug in set(SLUG.findall(page.read_text(encoding="utf-8"))) - NOT_SLUGS:
-        assert registry.status(slug) != UNKNOWN, slug

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .asking import Ask, DroppedError, RefusedError
 from .faults import STATUSES
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 NGINX_PAGE = (
     "<html><head><title>503 Service Temporarily Unavailable</title></head><body><center>nginx</center></body></html>"
 )
+SERVED_FROM = (b"x-fal-served-from", b"sandbox")
+"""Says of every answer, and of every recording of one, that it did not come from fal."""
 MAX_SHOWN_PATH = 300
 _TOKEN = re.compile(r"((?:fal_jwt_token|signature|token)=)[^&]+")
 
@@ -80,12 +82,16 @@ class Application:
         async def recorded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
+                message["headers"] = [*message.get("headers", ()), SERVED_FROM]
             await send(message)
 
         try:
             if surface is None:
                 self._refuse(scope, host)
                 raise DroppedError
+            if surface != "admin" and scope.get("scheme") in ("http", "ws"):
+                await self._to_https(scope, host)(scope, receive, recorded)
+                return
             if scope["type"] == "websocket":
                 from .realtime import Realtime
 
@@ -147,6 +153,14 @@ class Application:
         return detail(
             status, f"{error_type} (a fault ordered from the sandbox)", error_type=error_type, headers=headers
         )
+
+    def _to_https(self, scope: Scope, host: str) -> Response:
+        headers = " ".join(value.decode("latin-1") for _, value in scope.get("headers", ()))
+        if self._service.gate.holds_key(headers + " " + _address(scope)):
+            self._service.judge.key_leak(host, "over http, where anyone on the way can read it")
+        address = _address(scope)
+        target = "https" + address[4:] if address.startswith("http:") else f"https://{host}{address}"
+        return RedirectResponse(target, 308)
 
     def _refuse(self, scope: Scope, host: str) -> None:
         journal = self._service.journal

@@ -13,7 +13,7 @@ SDK = "sdk"
 HANDMADE = "handmade"
 UNKNOWN = "unknown"
 
-_SDK_AGENT = re.compile(r"^(@fal-ai/|fal-client/|fal-sdk/|fal/)")
+_SDK_AGENT = re.compile(r"^(@fal-ai/|fal-client/|fal-sdk/|fal/)|\bai-sdk/|^litellm/")
 _HANDMADE_AGENT = re.compile(
     r"python-requests|python-httpx|aiohttp|python-urllib|urllib3|^node$|^node[ /-]|undici|axios|^got\b|node-fetch"
     r"|superagent|^bun/|^deno/|^needle|^ky\b|node\.js",
