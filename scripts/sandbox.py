@@ -3,13 +3,14 @@
 # requires-python = ">=3.10"
 # dependencies = [
 #     "cryptography>=43",
+#     "fal-client>=1.0.3,<2",
 #     "httpx>=0.27",
 #     "jsonschema>=4.20,<5",
 #     "mcp>=1.20,<3",
 #     "msgpack>=1.0,<2",
 #     "pillow>=10",
 #     "starlette>=0.40,<2",
-#     "trustme>=1.1,<2",
+#     "trustme>=1.2,<2",
 #     "uvicorn>=0.30,<1",
 #     "websockets>=13",
 # ]

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from .asking import Ask, DroppedError, RefusedError
+from .auth import OTHER
 from .faults import STATUSES
 from .hosts import bare_host, is_loopback, surface_of
 from .journal import Exchange
@@ -30,6 +31,8 @@ NGINX_PAGE = (
 )
 SERVED_FROM = (b"x-fal-served-from", b"sandbox")
 """Says of every answer, and of every recording of one, that it did not come from fal."""
+KEYED = frozenset({"queue", "run", "rest", "platform"})
+"""Surfaces that want the key, and nothing else, in the Authorization header."""
 MAX_SHOWN_PATH = 300
 _TOKEN = re.compile(r"((?:fal_jwt_token|signature|token)=)[^&]+")
 
@@ -98,6 +101,11 @@ class Application:
                 await Realtime(service).hold(scope, receive, send, exchange)
                 return
             ask = Ask(Request(scope, receive, recorded), exchange, service.gate)
+            if ask.standing == OTHER and surface in KEYED:
+                service.journal.note(
+                    "foreign-key", host, f"a call to {host} came with another key than the sandbox's",
+                    "the program takes its key from elsewhere than FAL_KEY (a .env file that overrides? code?)",
+                )  # fmt: skip
             response = await self._response(surface, ask)
             if response is not None:
                 await response(scope, receive, recorded)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from hmac import compare_digest
 from typing import TYPE_CHECKING
 
 from .replies import Json, detail
@@ -55,9 +56,9 @@ class Gate:
             return ABSENT
         if given.lower() != scheme:
             return OTHER
-        if secrets.compare_digest(key.encode(), self._key.encode()):
+        if compare_digest(key.encode(), self._key.encode()):
             return OURS
-        if secrets.compare_digest(key.encode(), self._empty_key.encode()):
+        if compare_digest(key.encode(), self._empty_key.encode()):
             return EMPTY
         return OTHER
 
@@ -74,8 +75,8 @@ class Gate:
         now = self._clock()
         if len(self._tokens) >= MAX_TOKENS:
             self._tokens = {text: token for text, token in self._tokens.items() if token.expires_at > now}
-        claims = {"allowed_apps": list(apps), "exp": int(now + seconds), "kind": kind, "jti": secrets.token_hex(8)}
-        parts = [_part({"alg": "none", "typ": "JWT"}), _part(claims), secrets.token_urlsafe(24)]
+        claims = {"allowed_apps": list(apps), "exp": int(now + seconds), "kind": kind, "jti": os.urandom(8).hex()}
+        parts = [_part({"alg": "none", "typ": "JWT"}), _part(claims), os.urandom(24).hex()]
         token = Token(".".join(parts), apps, now + seconds)
         self._tokens[token.text] = token
         return token

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .settings import MAX_STORED_BYTES
 
-Content = bytes | Callable[[], bytes | tuple[bytes, str, str]] | Path
+Content = bytes | Callable[[], bytes] | Path
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 MAX_FILES_KEPT = 50_000
 
@@ -88,7 +88,7 @@ class FileStore:
         self._serial = 0
         self.uploaded_bytes = 0
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[StoredFile]:
         return iter(list(self._files.values()))
 
     def put(
@@ -159,8 +159,7 @@ class FileStore:
             return content
         if content is None:
             raise FileNotFoundError(stored.path)
-        made = content() if callable(content) else content
-        data = made[0] if isinstance(made, tuple) else made
+        data = content() if callable(content) else content
         file = self.new_file()
         file.write_bytes(data)
         stored.content, stored.size = file, len(data)

@@ -18,7 +18,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,23 @@ def working_folder(plan: Plan, command: Sequence[str], parent: Path) -> Path:
     return folder
 
 
+def _absolute(program: str) -> str:
+    """Return a program named by a path from the user's folder, so that it is found from any other."""
+    return str(Path(program).absolute()) if os.sep in program or "/" in program else program
+
+
+def _processes_of_user() -> int:
+    """Return how many processes the user has now: without a namespace RLIMIT_NPROC counts them all."""
+    own = os.getuid()
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            count += folder.stat().st_uid == own
+        except OSError:
+            continue
+    return count
+
+
 def _exists(path: Path) -> bool:
     try:
         return path.exists()
@@ -171,6 +188,7 @@ def isolated(
 ) -> tuple[int, dict[str, Any]]:
     """Run the command shut in; return (exit code, what the report adds)."""
     folder = working_folder(plan, command, sandbox.folder)
+    command = [_absolute(command[0]), *command[1:]]
     environment = scrubbed(sandbox.variables({}), os.environ, folder, plan.passed)
     measures = Measures(False, False, "namespaces exist on Linux alone")
     if sys.platform.startswith("linux"):
@@ -190,7 +208,13 @@ def isolated(
             code, ended_by = inside.wait(signals, seconds)
             return _done(sandbox, code, ended_by, Measures(True, inside.own_processes, inside.why_not), plan)
     warn(f"sandbox: no network isolation: {measures.why_not}; the program can reach this machine's network")
-    child = Child(command, environment, folder=folder, adopt=True, prepare=limit_function(plan.limits, processes=False))
+    limits = plan.limits
+    bound = sys.platform.startswith("linux") and os.getuid() != 0
+    if bound:
+        limits = replace(limits, processes=limits.processes + _processes_of_user())
+    else:
+        warn("sandbox: the number of processes is not limited")
+    child = Child(command, environment, folder=folder, adopt=True, prepare=limit_function(limits, processes=bound))
     sandbox.on_failure = lambda: child.send(signal.SIGTERM)
     sandbox.start()
     code, ended_by = child.wait(signals, seconds)

@@ -10,17 +10,22 @@ from __future__ import annotations
 import asyncio
 import bisect
 import heapq
-import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
 from .outcomes import Outcome, cancelled, start_timed_out
+from .settings import new_id
 
 IN_QUEUE = "IN_QUEUE"
 IN_PROGRESS = "IN_PROGRESS"
 COMPLETED = "COMPLETED"
+
+UNCOLLECTED_TIMES = 5
+"""A job whose result nobody took is kept until there are so many times the jobs that are kept otherwise."""
+FORGOTTEN_AT_ONCE = 1000
 
 PRIORITIES = {"normal": 0, "low": 1}
 
@@ -46,7 +51,7 @@ class Job:
     start_timeout: float | None = None
     webhook_url: str | None = None
     findings: list[dict[str, str]] = field(default_factory=list)
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    id: str = field(default_factory=new_id)
     number: int = 0
     state: str = IN_QUEUE
     ready: bool = False
@@ -96,6 +101,7 @@ class JobBoard:
         self._events: list[tuple[float, int, str, Job]] = []
         self._apps: dict[str, _App] = {}
         self._serial = 0
+        self._collected: deque[str] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.jobs: dict[str, Job] = {}
         self.submitted = 0
@@ -142,6 +148,12 @@ class JobBoard:
         self._end(job, self._clock(), cancelled())
         return True
 
+    def collect(self, job: Job) -> None:
+        """Note that the caller has the result of the job, or will have it."""
+        if not job.collected:
+            job.collected = True
+            self._collected.append(job.id)
+
     async def ended(self, job: Job) -> None:
         """Wait until the job is COMPLETED."""
         while job.state != COMPLETED:
@@ -179,6 +191,7 @@ class JobBoard:
                 job.state, job.outcome = COMPLETED, cancelled()
             self._wake(job)
         self.jobs.clear()
+        self._collected.clear()
         self._events.clear()
         self._apps.clear()
         self.submitted = self.forgotten = self.in_flight = self.most_in_flight = 0
@@ -239,10 +252,15 @@ class JobBoard:
         self.advance()
 
     def _forget(self) -> None:
-        if len(self.jobs) <= self._keep:
-            return
-        oldest = list(islice(self.jobs.values(), len(self.jobs) - self._keep))
-        for job in oldest:
-            if job.state == COMPLETED:
-                del self.jobs[job.id]
-                self.forgotten += 1
+        # What somebody has taken goes first; a result that nobody took is kept much longer.
+        while len(self.jobs) > self._keep and self._collected:
+            self._drop(self._collected.popleft())
+        if len(self.jobs) > self._keep * UNCOLLECTED_TIMES:
+            oldest = list(islice(self.jobs.values(), FORGOTTEN_AT_ONCE))
+            for job in oldest:
+                if job.state == COMPLETED:
+                    self._drop(job.id)
+
+    def _drop(self, request_id: str) -> None:
+        if self.jobs.pop(request_id, None) is not None:
+            self.forgotten += 1

@@ -19,7 +19,7 @@ _HANDMADE_AGENT = re.compile(
     r"|superagent|^bun/|^deno/|^needle|^ky\b|node\.js",
     re.IGNORECASE,
 )
-"""User agents of HTTP libraries of Python and JavaScript, the two languages for which the issue's SDKs exist."""
+"""User agents of HTTP libraries of Python and JavaScript, the two languages for which fal has SDKs."""
 
 
 def agent_kind(user_agent: str, *, through_proxy: bool) -> str:

@@ -10,10 +10,9 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from ..errors import UnavailableError
 from .environment import child_environment, variables
@@ -29,6 +28,7 @@ Value = TypeVar("Value")
 
 NEEDED = ("uvicorn", "starlette", "jsonschema")
 FOLDER_PREFIX = "fal-sandbox-"
+LOCK = "in-use"
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
 
@@ -51,20 +51,44 @@ def listening_socket(port: int = 0) -> socket.socket:
     return sock
 
 
-def remove_stale_folders(parent: Path) -> None:
-    """Delete what sandboxes left that were killed so hard that they could not clean up."""
-    if os.name != "posix":
-        return
-    for folder in parent.glob(f"{FOLDER_PREFIX}*"):
-        pid = folder.name.removeprefix(FOLDER_PREFIX).partition("-")[0]
-        if not pid.isdigit() or folder.is_symlink():
-            continue
-        try:
-            os.kill(int(pid), 0)
-        except ProcessLookupError:
-            shutil.rmtree(folder, ignore_errors=True)
-        except (PermissionError, OverflowError):
-            continue
+class Folder:
+    """A sandbox's temporary folder. While its owner lives it holds a lock, so that others know it for what it is."""
+
+    def __init__(self) -> None:
+        parent = Path(tempfile.gettempdir())
+        self._remove_stale(parent)
+        self.path = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+        self._lock = (self.path / LOCK).open("wb")
+        _locked(self._lock)
+
+    def remove(self) -> None:
+        """Delete the folder and all that is in it."""
+        self._lock.close()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _remove_stale(self, parent: Path) -> None:
+        """Delete what sandboxes left that were killed so hard that they could not clean up."""
+        for folder in parent.glob(f"{FOLDER_PREFIX}*"):
+            try:
+                with (folder / LOCK).open("rb") as lock:
+                    stale = _locked(lock)
+            except OSError:
+                continue  # just being made, or another user's
+            if stale:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _locked(file: IO[bytes]) -> bool:
+    """Lock the file; False where its owner holds it, or there are no such locks."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 class Sandbox:
@@ -86,16 +110,15 @@ class Sandbox:
 
         self.settings = settings or Settings()
         self._registry = registry
+        self._authority = Authority()
         self._plain, self._tls = listening_socket(port), listening_socket()
         self.proxy_port: int = self._plain.getsockname()[1]
         self.tls_port: int = self._tls.getsockname()[1]
         self._more: list[tuple[socket.socket, socket.socket]] = []
         self._post: Post | None = None
-        parent = Path(tempfile.gettempdir())
-        remove_stale_folders(parent)
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+        self._folder = Folder()
+        self.folder = self._folder.path
         (self.folder / "files").mkdir()
-        self._authority = Authority()
         self.certificate = self.folder / "ca.pem"
         self.certificate.write_bytes(self._authority.certificate + self._public_authorities())
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -104,6 +127,8 @@ class Sandbox:
         self._failure: BaseException | None = None
         self.on_failure: Callable[[], None] = lambda: None
         """Called, in the server's thread, when the server fails: nobody would answer the program any more."""
+        self.on_ready: Callable[[], None] = lambda: None
+        """Called, on the server's event loop, when requests are answered."""
         self._service: Service | None = None
         self._thread = threading.Thread(target=self._serve, name="fal-sandbox", daemon=True)
 
@@ -179,7 +204,7 @@ class Sandbox:
         finally:
             for sock in (self._plain, self._tls, *(sock for pair in self._more for sock in pair)):
                 sock.close()
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._folder.remove()
 
     def call(self, work: Callable[[Service], Value]) -> Value:
         """Return what the function makes of the service, run on the sandbox's own loop."""
@@ -257,7 +282,7 @@ class Sandbox:
         await server.listen([self._tls, *more_tls], [self._plain, *more_plain], gateway)
         self._service = service
         self._ready.set()
-        threading.Thread(target=_warm_up, name="fal-sandbox-warm-up", daemon=True).start()
+        self.on_ready()
         try:
             await self._stopping.wait()
         finally:
@@ -275,14 +300,6 @@ class Sandbox:
             error = context.get("exception")
             what = f"{context.get('message', '')} {type(error).__name__ if error else ''}".strip()
             self._service.journal.note("connection", what, f"{what}: {error}"[:300] if error else what)
-
-
-def _warm_up() -> None:
-    """Import what the first calls need, while the program is still starting."""
-    for name in ("queue", "inputs", "results", "results.build", "run"):
-        import_module(f"{__package__}.{name}")
-    import_module("jsonschema")
-    import_module(f"{__package__}.media.images")
 
 
 @contextmanager

@@ -71,15 +71,15 @@ class Outcome:
 
     @property
     def body(self) -> Any:
-        """The JSON value that the result address answers; made when first asked for."""
-        if self.make_body is not None:
-            make, self.make_body = self.make_body, None
-            self._body = make()
-        return self._body
+        """The JSON value that the result address answers.
+
+        A result is made each time that it is asked for, always the same, and not kept: thousands of jobs stay small.
+        """
+        return self._body if self.make_body is None else self.make_body()
 
 
 def result(make_body: Callable[[], Any], billable_units: float) -> Outcome:
-    """Return a good end whose body is made when it is fetched."""
+    """Return a good end whose body is made whenever it is fetched."""
     return Outcome(billable_units=billable_units, make_body=make_body)
 
 

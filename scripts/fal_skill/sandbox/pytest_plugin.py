@@ -1,7 +1,8 @@
 """A pytest fixture that gives a test a local fal, in process.
 
-Add to ``conftest.py``: ``pytest_plugins = ["fal_skill.sandbox.pytest_plugin"]`` (not needed where the package is
-installed with its pytest entry point). Then::
+Where this package is installed, the fixture is simply there. Where only its folder is on the path, add to
+``conftest.py``: ``from fal_skill.sandbox.pytest_plugin import *`` (which also does no harm where it is installed).
+Then::
 
     def test_picture(fal_sandbox):
         result = fal_client.subscribe("fal-ai/flux/schnell", {"prompt": "a cat"})
@@ -20,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+__all__ = ["fal_sandbox", "fal_sandbox_server", "fal_sandbox_settings"]
+
 if TYPE_CHECKING:
     from .local import Sandbox
     from .settings import Settings
@@ -37,7 +40,9 @@ def fal_sandbox_settings() -> Settings:
 def fal_sandbox_server(fal_sandbox_settings: Settings) -> Iterator[Sandbox]:
     """The session's sandbox, without any change to the environment."""
     from .local import running
+    from .warmup import import_all
 
+    import_all()
     with running(fal_sandbox_settings) as sandbox:
         yield sandbox
 

@@ -168,8 +168,9 @@ class Queue:
 
     def _result(self, job: Job) -> Response:
         if job.state != COMPLETED or job.outcome is None:
+            self._service.judge.poll(job, self._service.clock())
             return Json({"detail": "Request is still in progress"}, 400, headers={REQUEST_ID: job.id})
-        job.collected = True
+        self._service.board.collect(job)
         return outcome_response(job)
 
     def _cancelled(self, job: Job) -> Response:

@@ -94,7 +94,7 @@ class Realtime:
                 await socket.send_text(_error("INVALID_INPUT", str(error)))
                 continue
             job = self._service.take(target, arguments, exchange, UNKNOWN, origin="realtime", queue_seconds=0.0)
-            job.collected = True
+            self._service.board.collect(job)
             await self._service.board.ended(job)
             outcome = job.outcome
             try:

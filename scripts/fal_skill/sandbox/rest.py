@@ -6,7 +6,7 @@ Source: fal_client 1.0.3 (``CDNTokenManager``, ``_upload_via_storage``, ``_get_r
 
 from __future__ import annotations
 
-import secrets
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -90,7 +90,7 @@ class Rest:
 
 def upload_path(name: str) -> str:
     """Return a new path for an uploaded file."""
-    return f"/files/b/{secrets.token_hex(4)}/{secrets.token_urlsafe(15)}_{safe_name(name)}"
+    return f"/files/b/{os.urandom(4).hex()}/{os.urandom(10).hex()}_{safe_name(name)}"
 
 
 def _missing(field: str, body: dict[str, Any]) -> Response:

@@ -58,7 +58,7 @@ class Run:
             queue_seconds=0.0,
             **options,
         )
-        job.collected = True
+        service.board.collect(job)
         if service.faults.strike("lost-reply", ask.exchange.place):
             raise DroppedError
         if streamed:

@@ -13,6 +13,7 @@ from ..errors import EXIT_DONE
 from .exec import summary, writable, write_report
 from .local import Sandbox
 from .settings import Settings
+from .warmup import import_soon
 
 
 def served(settings: Settings, *, port: int, format: str | None, report: str | None, quiet: bool) -> int:
@@ -32,6 +33,7 @@ def served(settings: Settings, *, port: int, format: str | None, report: str | N
             signal.signal(getattr(signal, name), end)
     sandbox = Sandbox(settings, port=port)
     try:
+        sandbox.on_ready = import_soon
         sandbox.start()
         sandbox.wait_ready()
         tell(sandbox, chosen_format(format))

@@ -131,6 +131,7 @@ class Service:
 
     def reset(self) -> None:
         """Forget jobs, files and the journal; keep keys, and restore the faults of the settings."""
+        self.webhooks.cancel()
         self.board.clear()
         self.files.clear()
         self.journal.clear()

@@ -210,7 +210,7 @@ class Tools:
         return job if job is not None and job.origin in ("queue", "mcp") else None
 
     def _result(self, job: Job) -> dict[str, Any]:
-        job.collected = True
+        self._service.board.collect(job)
         outcome = job.outcome
         if outcome is None or not outcome.ok:
             return {

@@ -122,10 +122,14 @@ class Webhooks:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def close(self) -> None:
+    def cancel(self) -> None:
         """Give up what is not delivered yet."""
         for task in self._tasks:
             task.cancel()
+
+    async def close(self) -> None:
+        """Give up what is not delivered yet, and wait until that is so."""
+        self.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _deliver(self, job: Job, url: str) -> None:
@@ -144,7 +148,8 @@ class Webhooks:
                 status = await anyio.to_thread.run_sync(self.post, url, body, headers, settings.webhook_timeout)
             attempts.append({"at": round(self._service.clock() - self._service.began, 3), "status": status})
             if isinstance(status, int) and 200 <= status < 300:
-                record["delivered"] = job.webhook_delivered = job.collected = True
+                record["delivered"] = job.webhook_delivered = True
+                self._service.board.collect(job)
                 if extra <= 0:
                     return
                 extra -= 1
