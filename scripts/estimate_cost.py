@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["fal-client>=1.0.3,<2", "httpx>=0.27,<1", "stamina>=25.1"]
+# ///
 """Say what calls of a fal model will cost, offline and with the date of the price."""
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from fal_skill import console
@@ -13,11 +16,13 @@ from fal_skill.errors import (
     EXIT_UNAVAILABLE,
     EXIT_UNKNOWN_SLUG,
     EXIT_USAGE,
+    SkillError,
     UnknownSlugError,
     UsageError,
     shown,
 )
 from fal_skill.prices import MAX_COUNT, PriceTable, default_prices, estimate
+from fal_skill.prices.budget import cap_broken, cap_doubt, cap_from, count_from
 from fal_skill.registry import UNKNOWN, Model, Registry, default_registry
 
 if TYPE_CHECKING:
@@ -47,43 +52,23 @@ def main() -> int:
     )
     parser.add_argument("--max-cost", metavar="USD", help="fail with exit code 8 when all calls together may cost more")
     parser.add_argument("--prices", metavar="FILE", help="a reply of fal's /v1/models/pricing; its prices win")
+    parser.add_argument("--live", action="store_true", help="ask fal for today's base price (needs FAL_KEY)")
     parser.add_argument("--prices-date", metavar="DATE", help="date of that reply (default: when the file was written)")
     options = parser.parse_args()
 
     count, cap = count_from(options.count), cap_from(options.max_cost)
     prices = prices_with(options.prices, options.prices_date)
+    answered: dict[str, Any] = {}
+    if options.live:
+        prices, answered = with_live_price(prices, options.slug)
     model = model_named(default_registry(), options.slug, prices)
     cost = estimate(model, console.read_arguments(options.arguments), count, prices=prices)
 
     if console.chosen_format(options.format) == "json":
-        console.print_json(cost.as_dict())
+        console.print_json({**cost.as_dict(), **answered})
     else:
         console.print_text(as_text(cost))
     return EXIT_DONE if cap is None else cap_verdict(cost, cap)
-
-
-def count_from(text: str) -> int:
-    """Return the number of calls that the option names."""
-    try:
-        count = int(text)
-    except ValueError:
-        count = 0
-    if not 1 <= count <= MAX_COUNT:
-        raise UsageError(f"--count {shown(text, 30)} is not a whole number from 1 to {MAX_COUNT:,}")
-    return count
-
-
-def cap_from(text: str | None) -> float | None:
-    """Return the cap in USD that the option names, or None without one."""
-    if text is None:
-        return None
-    try:
-        cap = float(text.removeprefix("$"))
-    except ValueError:
-        cap = -1.0
-    if not isfinite(cap) or cap < 0:
-        raise UsageError(f"--max-cost {shown(text, 30)} is not an amount in USD", hint="such as 2.50")
-    return cap
 
 
 def prices_with(file: str | None, date: str | None) -> PriceTable:
@@ -97,6 +82,27 @@ def prices_with(file: str | None, date: str | None) -> PriceTable:
     text, name = console.read_source("@" + file, "--prices")
     read = quotes_from_pricing_api(console.parse_json(text, name), date or file_date(file))
     return default_prices().with_quotes(read.quotes, read.sources)
+
+
+def with_live_price(prices: PriceTable, slug: str) -> tuple[PriceTable, dict[str, Any]]:
+    """Return the table with fal's own price of today on top, and which source answered.
+
+    Without an answer the table stays as it is, and stderr says so, with the date of its price.
+    """
+    from fal_skill.live.lookup import LIVE, SNAPSHOT, Source, asked_price, with_price
+
+    kept = prices.get(slug)
+    date = (kept.as_of if kept is not None else None) or "unknown date"
+    try:
+        price, as_of = asked_price(slug)
+    except SkillError as error:
+        reason = error.message + (f" ({error.hint})" if error.hint else "")
+        console.warn(f"warning: fal's service did not answer: {reason}; this price is of {date}")
+        return prices, {"answered_by": Source(SNAPSHOT, date, reason).as_dict()}
+    if price is None:
+        console.warn(f"warning: fal's pricing API has no price of {shown(slug)}; this price is of {date}")
+        return prices, {"answered_by": Source(SNAPSHOT, date, "fal's pricing API has no price of it").as_dict()}
+    return with_price(prices, price, as_of), {"answered_by": Source(LIVE, as_of, None).as_dict()}
 
 
 def model_named(registry: Registry, slug: str, prices: PriceTable) -> Model:
@@ -120,16 +126,12 @@ def unlisted_record(slug: str) -> dict[str, Any]:
 
 def cap_verdict(cost: Estimate, cap: float) -> int:
     """Return the exit code of the check against the cap, and say on stderr why it fails or how far it holds."""
-    from fal_skill.prices import BASE_PRICE, ORDER_OF_MAGNITUDE, dollars
-
-    if cost.high is None:
-        console.warn(f"over budget: a cap of {dollars(cap)} cannot be guaranteed, the cost is unknown: {cost.because}")
+    broken, doubt = cap_broken(cost, cap), cap_doubt(cost)
+    if broken:
+        console.warn(f"over budget: {broken}")
         return EXIT_OVER_BUDGET
-    if cost.high > cap:
-        console.warn(f"over budget: up to {dollars(cost.high)} is more than the cap of {dollars(cap)}")
-        return EXIT_OVER_BUDGET
-    if cost.confidence in (BASE_PRICE, ORDER_OF_MAGNITUDE):
-        console.warn(f"note: within the cap by a price that is only {cost.confidence}; check {cost.check['page']}")
+    if doubt:
+        console.warn(f"note: {doubt}")
     return EXIT_DONE
 
 

@@ -184,6 +184,7 @@ def test_a_model_known_by_name_only_gets_a_note(registry: Registry) -> None:
         ("fal-ai/veo3", "unlisted-slug", "--live"),
         ("workflows/me/mine", "user-endpoint", ""),
         ("cassetteai/music-generator", "slug-case", "CassetteAI/music-generator"),
+        ("FAL-AI/Flux/Schnell", "slug-case", "fal-ai/flux/schnell"),
     ],
 )
 def test_a_slug_that_the_newest_source_lacks_is_never_said_not_to_exist(

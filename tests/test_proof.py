@@ -37,6 +37,8 @@ def test_a_snippet_that_works_is_proved(registry: Registry) -> None:
 def test_a_missing_local_file_is_stood_in_for(registry: Registry) -> None:
     made = proved(registry, KLING, {"start_image_url": "photos/me.jpg", "prompt": "zoom"})
     assert made.passed, made
+    assert made.stand_ins == ("photos/me.jpg",)
+    assert "photos/me.jpg does not exist here" in made.summary
 
 
 def test_a_file_outside_the_working_folder_that_is_missing_stops_the_proof(registry: Registry) -> None:

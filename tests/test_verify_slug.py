@@ -8,6 +8,8 @@ import pytest
 
 from conftest import RunScript, one_line_error
 
+KEY = "01234567-89ab-cdef-0123-456789abcdef:0123456789abcdef0123456789abcdef"
+"""Has a key's shape and opens nothing."""
 RESULT_KEYS = {"slug", "status", "first_seen", "last_seen", "suggestions", "findings"}
 CALL = '{"slug": "fal-ai/flux/schnell", "arguments": {"prompt": "x"}}'
 
@@ -53,6 +55,8 @@ def test_a_wrong_slug_names_the_right_one(run_script: RunScript) -> None:
         (["a/b", "--arguments", "[1]"], "", "is an array"),
         (["a/b", "--arguments", '"x"'], "", "is a string"),
         (["a/b", "--arguments", '{"a": NaN}'], "", "holds NaN"),
+        (["a/b", "--arguments", '{"a": 1e400}'], "", "too large"),
+        (["a/b", "--arguments", json.dumps({"a": KEY})], "", "looks like a fal key"),
         (["a/b", "--arguments", '{"a": 1, "a": 2}'], "", "the key 'a' twice"),
         (["a/b", "--arguments", "[" * 100_000], "", "nested too deeply"),
         (["a/b", "--arguments", "@no-such-file.json"], "", "No such file"),

@@ -64,6 +64,34 @@ def test_a_local_file_becomes_an_upload_and_no_error(run_script: RunScript) -> N
     assert 'upload_file("photo.jpg")' in done.out
 
 
+def test_no_code_is_shown_for_a_call_that_fails(registry: Registry) -> None:
+    text = markdown(brief(registry, registry.require(KLING), {"image_url": "https://example.com/a.png"}))
+    assert blocks(text) == []
+    assert "mend the arguments" in text
+    assert "were checked" not in text
+
+
+@pytest.mark.parametrize("pattern", ["stream", "webhook"])
+def test_a_pattern_that_saves_nothing_is_not_said_to(registry: Registry, pattern: str) -> None:
+    made = brief(registry, registry.require(SCHNELL), CALL, pattern=pattern)
+    assert made.expiry_warning is not None
+    assert "as the code above" not in made.expiry_warning
+    assert made.result == "images[].url"
+
+
+def test_a_key_in_the_reason_is_refused_and_not_repeated(run_script: RunScript) -> None:
+    key = "01234567-89ab-cdef-0123-456789abcdef:0123456789abcdef0123456789abcdef"
+    done = run_script("write_brief.py", SCHNELL, "--arguments", json.dumps(CALL), "--reason", f"with {key}")
+    assert done.code == 2
+    assert key not in done.out + done.err
+
+
+def test_a_users_own_endpoint_gets_a_brief_without_a_price(run_script: RunScript) -> None:
+    done = run_script("write_brief.py", "workflows/me/mine", "--arguments", "{}", "--format", "text")
+    assert done.code == 0, done.err
+    assert "**unknown**" in done.out
+
+
 def test_a_draft_of_the_same_model_is_offered_where_arguments_make_it_cheaper(registry: Registry) -> None:
     made = brief(registry, registry.require(KLING), {"start_image_url": "https://example.com/a.png"})
     changes = [variant.change for variant in made.variants if variant.slug == KLING]
@@ -125,6 +153,9 @@ def test_every_listed_model_gets_a_brief(registry: Registry) -> None:
         ([SCHNELL, "--arguments", "{"], 2),
         ([SCHNELL, "--arguments", '{"prompt": "x"}', "--count", "0"], 2),
         ([SCHNELL, "--arguments", '{"prompt": "x"}', "--count", "many"], 2),
+        ([SCHNELL, "--arguments", '{"prompt": "x"}', "--max-cost", "0.001"], 8),
+        (["fal-ai/fast-sdxl", "--arguments", '{"prompt": "x"}', "--max-cost", "1"], 8),
+        ([SCHNELL, "--arguments", '{"prompt": "x"}', "--max-cost", "cheap"], 2),
         ([SCHNELL, "--arguments", '{"prompt": "x"}', "--language", "cobol"], 2),
     ],
 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .arguments import Finding, check_slug
 from .prices import UNITS, cheaper_variants, estimate, price_of
 from .registry import MERGED, UNLISTED
-from .snippets import Snippet, SnippetOptions, render, result_path
+from .snippets import Snippet, SnippetOptions, main_output, render, result_path
 from .snippets.environment import rendered
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 
 EXPIRY_WARNING = (
     "Output URLs on `*.fal.media` are public and temporary: fal's pages disagree on how long they last (at least 7 "
-    "days, or as the account is set). Download or rehost each file at once, as the code above does."
+    "days, or as the account is set). Download or rehost each file at once"
 )
 """Sources: fal's FAQ page and its page on the lifecycle header, both 2026."""
 
 FENCE_NAMES = {"python": "python", "python-async": "python", "javascript": "js", "typescript": "ts"}
+DOWNLOADING = ("subscribe", "run", "submit")
+"""Patterns whose code ends with the result at hand, and saves it."""
 DRAFTS: dict[str, tuple[Any, ...]] = {
     "num_images": (1,),
     "resolution": ("360p", "480p", "540p", "580p", "720p", "0.5K", "1K"),
@@ -72,7 +74,14 @@ class Brief:
     @property
     def expiry_warning(self) -> str | None:
         """What to know of the output URLs; None for a model that gives no file."""
-        return EXPIRY_WARNING if self.model.file_outputs else None
+        if not self.model.file_outputs:
+            return None
+        return EXPIRY_WARNING + (", as the code above does." if self.downloads else ".")
+
+    @property
+    def downloads(self) -> bool:
+        """Whether the code saves the output."""
+        return bool(self.model.file_outputs) and self.snippet.pattern in DOWNLOADING
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form that ``write_brief.py`` prints."""
@@ -109,7 +118,7 @@ def brief(
     Findings of severity error are in it, not raised; what ``render`` raises for arguments that cannot be written as
     code is raised here too.
     """
-    options = SnippetOptions(download=bool(model.file_outputs) and pattern in ("subscribe", "run", "submit"))
+    options = SnippetOptions(download=bool(model.file_outputs) and pattern in DOWNLOADING)
     snippet = render(model, arguments, language=language, pattern=pattern, options=options)
     cost = estimate(model, arguments, count)
     drafts = [variant for variant in (draft(model, arguments, cost, count),) if variant]
@@ -121,20 +130,21 @@ def brief(
         findings=(*check_slug(registry, model.slug), *snippet.findings),
         cost=cost,
         snippet=snippet,
-        result=result_path(model, language),
+        result=result_path(model, language) if pattern in DOWNLOADING else main_output(model).path,
         variants=(*others[:2], *drafts),
     )
 
 
 def reasons(registry: Registry, model: Model, given: str = "") -> list[str]:
     """Return why this model, from facts: what it takes and gives, since when, and its price among its neighbours."""
-    said = [given.strip()] if given.strip() else []
+    words = "".join(char if char.isprintable() else " " for char in given).split()
+    said = [" ".join(words)] if words else []
     takes, gives = " + ".join(model.media_in) or "no media", " + ".join(model.media_out) or "data"
     seen = f"listed since {model.first_seen}"
     if model.status == UNLISTED:
         seen += f", unlisted since {model.last_seen}"
     said.append(f"{model.category}: {takes} in, {gives} out; {seen}")
-    family = _family(registry, model)
+    family = [f"{slug} ({price.label})" if (price := price_of(slug)) else slug for slug in _family(registry, model)]
     if family:
         said.append(f"family: {', '.join(family)}")
     rank = _price_rank(registry, model)
@@ -145,7 +155,7 @@ def reasons(registry: Registry, model: Model, given: str = "") -> list[str]:
     return said
 
 
-def _family(registry: Registry, model: Model, limit: int = 4) -> list[str]:
+def _family(registry: Registry, model: Model, limit: int = 6) -> list[str]:
     """Return listed models of the same category whose slugs begin alike, the nearest relatives first."""
     parts = model.slug.split("/")
     head = "/".join(parts[:2])

@@ -22,6 +22,9 @@ EXIT_INTERRUPTED = 130
 """What a shell reports for a program ended by Ctrl-C."""
 PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "fal_client": "fal-client"}
 """Names to install, where they differ from the names to import."""
+KEY_SHAPE = r"(?i)\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:[0-9a-z]{8,}"
+"""A key as fal's dashboard shows it: a UUID and a secret."""
+MIN_KEY_LENGTH = 6
 MAX_INPUT_BYTES = 64 * 1024 * 1024
 """Upper bound for a JSON document read from a file or stdin."""
 
@@ -123,6 +126,12 @@ def parse_json(text: str, name: str) -> Any:
     def refuse_constant(constant: str) -> NoReturn:
         raise UsageError(f"{name} holds {constant}, which JSON does not allow", hint="leave the field out")
 
+    def finite(number: str) -> float:
+        value = float(number)
+        if value in (float("inf"), float("-inf")):
+            raise UsageError(f"{name} holds the number {number[:20]}, which is too large", hint="leave the field out")
+        return value
+
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         made = dict(pairs)
         if len(made) != len(pairs):
@@ -132,7 +141,7 @@ def parse_json(text: str, name: str) -> Any:
         return made
 
     try:
-        return json.loads(text, parse_constant=refuse_constant, object_pairs_hook=unique)
+        return json.loads(text, parse_constant=refuse_constant, parse_float=finite, object_pairs_hook=unique)
     except json.JSONDecodeError as error:
         raise UsageError(
             f"{name} is not valid JSON: {error.msg} at line {error.lineno} column {error.colno}",
@@ -144,9 +153,22 @@ def parse_json(text: str, name: str) -> Any:
         raise UsageError(f"{name} cannot be read: {error}") from None
 
 
+def refuse_key(text: str, name: str) -> None:
+    """Raise UsageError when a text that will be printed holds the user's key, or what has the shape of a fal key."""
+    import re
+
+    key = os.environ.get("FAL_KEY", "").strip()
+    if (len(key) >= MIN_KEY_LENGTH and key in text) or re.search(KEY_SHAPE, text):
+        raise UsageError(
+            f"{name} holds what looks like a fal key, which must not get into code or output",
+            hint="leave it out: the SDKs read the environment variable FAL_KEY",
+        )
+
+
 def read_arguments(source: str) -> dict[str, Any]:
     """Return the model arguments given as JSON, ``@file`` or ``-``; anything but a JSON object is a UsageError."""
     text, name = read_source(source, "--arguments")
+    refuse_key(text, name)
     value = parse_json(text, name)
     if not isinstance(value, dict):
         kind = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}.get(type(value), "a number")

@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path, PurePath
@@ -53,6 +53,8 @@ class Proof:
     violations: tuple[str, ...] = ()
     output: str = ""
     """The end of what the program printed."""
+    stand_ins: tuple[str, ...] = ()
+    """Local files that do not exist, and for which made-up ones stood in."""
 
     @property
     def passed(self) -> bool:
@@ -69,7 +71,9 @@ class Proof:
         files = f"{self.files_made} files made, {self.files_fetched} downloaded"
         wrong = f"; violations: {', '.join(self.violations)}" if self.violations else ""
         verdict = "ran" if self.passed else "FAILED"
-        return f"{verdict} in the local sandbox with {self.sdk}: exit code {self.exit_code}, {jobs}; {files}{wrong}"
+        absent = f"; {', '.join(self.stand_ins)} does not exist here, a made-up file stood in" if self.stand_ins else ""
+        how = f"exit code {self.exit_code}, {jobs}; {files}{absent}{wrong}"
+        return f"{verdict} in the local sandbox with {self.sdk}: {how}"
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON form."""
@@ -94,13 +98,14 @@ def prove(model: Model, arguments: dict[str, Any], snippet: Snippet) -> Proof:
     _, uploads = with_uploads(model, arguments)
     python = snippet.language.startswith("python")
     with _folder(python) as folder:
+        stand_ins = tuple(upload.path for upload in uploads if not Path(upload.path).expanduser().is_file())
         for upload in uploads:
             if not _placed(upload, model, folder):
                 return Proof(False, f"{upload.path} does not exist and lies outside the working folder")
         for name, code in [(snippet.filename, snippet.code), *((f.filename, f.code) for f in snippet.more_files)]:
             (folder / name).write_text(code, encoding="utf-8")
         command = [sys.executable, snippet.filename] if python else _node_command(folder, snippet)
-        return _run(command, folder, _sdk(python))
+        return replace(_run(command, folder, _sdk(python)), stand_ins=stand_ins)
 
 
 def missing_package() -> str | None:
@@ -116,7 +121,7 @@ def rerun_with_packages(script: Path, words: Sequence[str]) -> int | None:
     uv = shutil.which("uv")
     if missing_package() is None or uv is None or os.environ.get(RERUN_MARK):
         return None
-    wanted = [f"--with={name}" for name in ("fal-client>=1.0.3,<2", *declared_packages(script.with_name("sandbox.py")))]
+    wanted = [f"--with={name}" for name in declared_packages(script.with_name("sandbox.py"))]
     command = [uv, "run", "--quiet", *wanted, str(script), *words]
     return subprocess.run(command, env={**os.environ, RERUN_MARK: "1"}, check=False).returncode
 
@@ -216,7 +221,10 @@ def _node_project() -> Path:
         (folder / "package.json").write_text('{"private": true}\n', encoding="utf-8")
         command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", *NODE_PACKAGES]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=NPM_SECONDS, check=False)
+            done = subprocess.run(
+                command, cwd=folder, capture_output=True, timeout=NPM_SECONDS, check=False,
+                encoding="utf-8", errors="replace",
+            )  # fmt: skip
         except subprocess.TimeoutExpired:
             raise UnavailableError(f"npm did not install the SDK within {NPM_SECONDS:.0f} s") from None
         if done.returncode:
@@ -239,7 +247,9 @@ def _node_command(folder: Path, snippet: Snippet) -> list[str]:
     )
     target = str(PurePath(snippet.filename).with_suffix(".mjs"))
     command = [node, "--input-type=module", "-e", program, snippet.filename, target]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=SECONDS, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, timeout=SECONDS, check=False, encoding="utf-8", errors="replace"
+    )
     if done.returncode:
         raise UnavailableError(f"typescript could not compile the snippet: {done.stderr.strip()[-200:]}")
     return [node, target]

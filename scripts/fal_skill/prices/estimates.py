@@ -285,7 +285,9 @@ class _Call:
         """Return a note on arguments that the model does not have: they were not counted."""
         if not self.model.has_schema:
             return ["the model's schema is not known: only the arguments given were counted"]
-        strange = [name for name in self.inputs.arguments if name not in self.inputs.properties][:3]
+        # A duration counts although the model has none: it says how long the file is that is sent.
+        known = {*self.inputs.properties, "duration"}
+        strange = [name for name in self.inputs.arguments if name not in known][:3]
         return [f"not counted, since the model has no such argument: {ascii(name)[:60]}" for name in strange]
 
     def _options(self) -> list[str]:

@@ -238,7 +238,8 @@ def _seconds_of_frames(inputs: Inputs) -> Quantity:
         return unknown("no duration is given, and the model's schema is not known here")
     takes = {path.kind for path in model.file_inputs if path.required} & {"audio", "video"}
     if takes:
-        return unknown(f"it depends on the length of the {' and '.join(sorted(takes))} that is sent")
+        because = f"it depends on the length of the {' and '.join(sorted(takes))} that is sent"
+        return unknown(f'{because} (to count it, add "duration": SECONDS to the arguments of estimate_cost)')
     frames, rate = inputs.first(FRAMES), inputs.first(FRAME_RATES)
     plain = model.media_out == ("video",) and not {"audio", "video"} & {*model.media_in}
     if frames is None or rate is None or not plain:  # interpolation and editing count other frames than these

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnavailableError
+from ..folders import cache_folder
 from .quotes import Price, Quote, price_from, quote_from
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 DATA_FILE = os.path.join(os.path.dirname(__file__), "data", "prices.json")  # noqa: PTH118, PTH120 - start-up time
+REFRESHED_NAME = os.path.join("registry", "prices.json")  # noqa: PTH118 - see DATA_FILE
+"""The base prices of the user's last refresh, below the cache folder, in the shape of fal's pricing API."""
 _END = b"\n}}\n"
 
 
@@ -102,9 +105,30 @@ class PriceTable:
         return self.sources.get(source, {}).get("title", source)
 
 
+def refreshed_file() -> str:
+    """Return the place of the prices that a refresh has brought, whether or not there are any."""
+    return os.path.join(cache_folder(), REFRESHED_NAME)  # noqa: PTH118 - see DATA_FILE
+
+
 @lru_cache(maxsize=1)
 def default_prices() -> PriceTable:
-    """Return the price table that ships with the skill."""
+    """Return the price table that ships with the skill, with the user's own refreshed prices on top.
+
+    A damaged file of refreshed prices is not used: it can be made again.
+    """
+    file = refreshed_file()
+    if os.path.exists(file):  # noqa: PTH110 - see DATA_FILE
+        from ..errors import UsageError
+        from .sources import quotes_from_pricing_api
+
+        try:
+            with open(file, "rb") as source:  # noqa: PTH123 - see DATA_FILE
+                document = json.load(source)
+            read = quotes_from_pricing_api(document, str(document["as_of"]))
+        except (OSError, ValueError, KeyError, TypeError, UsageError):
+            pass
+        else:
+            return PriceTable().with_quotes(read.quotes, read.sources)
     return PriceTable()
 
 
