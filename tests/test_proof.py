@@ -79,7 +79,7 @@ def test_javascript_is_proved_with_the_real_client(
     except NodeMissingError as error:
         pytest.skip(str(error))
     (tmp_path / "node_modules").symlink_to(modules)
-    monkeypatch.setattr(proving, "_node_project", lambda: tmp_path)
+    monkeypatch.setattr(proving, "node_project", lambda: tmp_path)
     made = proved(registry, SCHNELL, {"prompt": "a cat"}, language)
     assert made.passed, made
 

@@ -170,7 +170,7 @@ def _run(command: list[str], folder: Path, sdk: str) -> Proof:
 @contextmanager
 def _folder(python: bool) -> Iterator[Path]:
     """Yield an empty folder; for JavaScript one from which the SDK can be imported."""
-    parent = None if python else _node_project()
+    parent = None if python else node_project()
     with tempfile.TemporaryDirectory(prefix="fal-proof-", dir=parent) as name:
         yield Path(name)
 
@@ -209,7 +209,7 @@ def _sdk(python: bool) -> str:
         return "fal-client"
 
 
-def _node_project() -> Path:
+def node_project() -> Path:
     """Return a folder in the user's cache with the JavaScript SDK installed, installing it the first time."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:

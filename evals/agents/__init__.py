@@ -1,0 +1,1 @@
+"""Coding agents as data: how each is started, shut in, and read."""

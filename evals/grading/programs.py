@@ -1,0 +1,279 @@
+"""The programs in an answer that can be run: which blocks and files they are, and what they need."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+from fal_skill.calls import Call
+from fal_skill.calls.call import CANCEL, MODEL_PATTERNS, RESULT, STATUS, UPLOAD
+
+from .answers import Answer, Block
+
+PYTHON = "python"
+JAVASCRIPT = ("javascript", "typescript")
+RUNNABLE = (PYTHON, *JAVASCRIPT)
+SUFFIXES = {"python": ".py", "javascript": ".mjs", "typescript": ".ts"}
+NODE_MODULES = frozenset({"@fal-ai/client", "dotenv", "typescript"})
+"""Packages that JavaScript programs find; node's own are always there."""
+NODE_BUILTINS = frozenset(
+    [
+        "assert",
+        "buffer",
+        "child_process",
+        "cluster",
+        "console",
+        "crypto",
+        "dns",
+        "events",
+        "fs",
+        "http",
+        "http2",
+        "https",
+        "module",
+        "net",
+        "os",
+        "path",
+        "perf_hooks",
+        "process",
+        "querystring",
+        "readline",
+        "stream",
+        "string_decoder",
+        "timers",
+        "tls",
+        "tty",
+        "url",
+        "util",
+        "v8",
+        "vm",
+        "worker_threads",
+        "zlib",
+    ]
+)
+ASKING = frozenset({*MODEL_PATTERNS, STATUS, RESULT, CANCEL, UPLOAD})
+
+_PY_IMPORT = re.compile(r"^[ \t]*(?:import[ \t]+([\w., \t]+)|from[ \t]+([\w.]+)[ \t]+import)", re.MULTILINE)
+_JS_IMPORT = re.compile(
+    r"""^[ \t]*import\b[^;'"]*?from\s*["']([^"']+)["']|^[ \t]*import\s*["']([^"']+)["']|\brequire\(\s*["']([^"']+)["']"""  # noqa: E501
+    r"""|\bimport\(\s*["']([^"']+)["']""",
+    re.MULTILINE,
+)
+_SERVERS = re.compile(
+    r"\b(?:uvicorn\.run|app\.run\(|FastAPI\(|Flask\(|Starlette\(|web\.run_app|HTTPServer\(|serve_forever|createServer\("
+    r"|express\(|Hono\(|Fastify\(|\.listen\(|NextRequest|NextResponse|export\s+(?:async\s+)?(?:function|const)\s+(?:GET|POST)\b"
+    r"|streamlit|gradio|BaseHTTPRequestHandler|Bun\.serve|Deno\.serve)"
+)
+_BROWSER = re.compile(
+    r"""["']use client["']|from\s+["'](?:react|vue|svelte|solid-js|next)(?:/[^"']*)?["']|\bdocument\.(?:querySelector|getElementById|createElement|body)"""  # noqa: E501
+    r"""|\bwindow\.|import\.meta\.env|localStorage\b"""
+)
+_INVOCATION = re.compile(
+    r"^\s*(?:\$\s+)?((?:[A-Z_]+=\S+\s+)*(?:uv run|python3?|node|npx tsx|tsx|npx ts-node|bun(?: run)?|deno run)\b[^\n|&;#]*)",  # noqa: E501
+    re.MULTILINE,
+)
+_ARGPARSE_MISSING = re.compile(r"the following arguments are required: (.+)")
+
+
+@dataclass(frozen=True)
+class Program:
+    """Code that can be started by itself."""
+
+    block: Block
+    filename: str
+    calls: tuple[Call, ...]
+    arguments: tuple[str, ...] = ()
+    """What to call it with, as the answer itself does."""
+    unsuited: str = ""
+    """Why it is not run here; empty when it can be."""
+    is_fragment: bool = False
+    """Whether it leans on names that other code makes, so that it is not meant to be started."""
+
+    @property
+    def language(self) -> str:
+        """python, javascript or typescript."""
+        return self.block.language
+
+    @property
+    def where(self) -> str:
+        """Where it stands, in words."""
+        return self.block.where
+
+
+def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tuple[Program, ...]:
+    """Return the programs of an answer that ask something of fal, those that can be run first.
+
+    ``calls_in``: the fal calls that each block makes.
+    """
+    blocks = [block for block in answer.code if block.language in (*RUNNABLE, "tsx")]
+    names = _filenames(blocks)
+    imported = _imported_names(blocks)
+    invocations = [
+        shlex_split(found)
+        for block in answer.code
+        if block.language == "shell"
+        for found in _INVOCATION.findall(block.code)
+    ]
+    found = []
+    for block in blocks:
+        calls = tuple(call for call in calls_in.get(block, ()) if call.pattern in ASKING)
+        stem = names[block].rpartition("/")[2].rpartition(".")[0]
+        if not calls or (stem in imported and block.name):
+            continue
+        found.append(
+            Program(
+                block,
+                names[block],
+                calls,
+                _arguments(names[block], invocations, len(blocks)),
+                _unsuited(block, stem_names(names)),
+                _is_fragment(block),
+            )
+        )
+    whole = [program for program in found if not program.is_fragment]
+    return tuple(sorted(_distinct(whole or found), key=lambda program: bool(program.unsuited)))
+
+
+def stem_names(names: dict[Block, str]) -> frozenset[str]:
+    """Return the names under which the answer's own modules can be imported."""
+    return frozenset(name.rpartition("/")[2].rpartition(".")[0] for name in names.values())
+
+
+def _distinct(programs: Iterable[Program]) -> list[Program]:
+    """Leave out blocks that repeat a file, as answers do that write a file and show it too."""
+    seen: set[str] = set()
+    kept = []
+    for program in programs:
+        text = "".join(program.block.code.split())
+        if text not in seen:
+            seen.add(text)
+            kept.append(program)
+    return kept
+
+
+def supporting(answer: Answer) -> dict[str, str]:
+    """Return the answer's named code and data, which a program may import or read, by path."""
+    blocks = [block for block in answer.code if block.name and not block.is_file]
+    return {**{block.name.lstrip("/"): block.code for block in blocks if ".." not in block.name}, **answer.files}
+
+
+def _filenames(blocks: list[Block]) -> dict[Block, str]:
+    names: dict[Block, str] = {}
+    for number, block in enumerate(blocks, 1):
+        suffix = SUFFIXES.get(block.language, ".tsx")
+        if block.language == "javascript" and "require(" in block.code and not _JS_IMPORT.match(block.code):
+            suffix = ".cjs"
+        name = block.name.lstrip("/") if block.name and ".." not in block.name else ""
+        if not name or not name.endswith((".py", ".mjs", ".js", ".cjs", ".ts", ".mts", ".tsx", ".jsx")):
+            name = f"program{number}{suffix}"
+        names[block] = name
+    return names
+
+
+def _imported_names(blocks: list[Block]) -> frozenset[str]:
+    found: set[str] = set()
+    for block in blocks:
+        for module in modules(block):
+            found.add(
+                module.rpartition("/")[2].partition(".")[0] if module.startswith(".") else module.partition(".")[0]
+            )
+    return frozenset(found)
+
+
+def modules(block: Block) -> list[str]:
+    """Return the modules that the code imports, as written."""
+    if block.language == PYTHON:
+        found = []
+        for plain, source in _PY_IMPORT.findall(block.code):
+            found += [part.split()[0] for part in plain.split(",") if part.strip()] if plain else [source]
+        return found
+    return [next(name for name in groups if name) for groups in _JS_IMPORT.findall(block.code)]
+
+
+def _is_fragment(block: Block) -> bool:
+    if block.is_file:
+        return False
+    return not any("fal" in module for module in modules(block))
+
+
+def _unsuited(block: Block, own: frozenset[str]) -> str:
+    if block.language == "tsx" or _BROWSER.search(block.code):
+        return "it is code for a browser"
+    if _SERVERS.search(block.code):
+        return "it is a server, or a part of one"
+    missing = [module for module in modules(block) if not _is_available(module, block.language, own)]
+    if missing:
+        return f"it needs {missing[0]}, which is not installed here"
+    return ""
+
+
+def _is_available(module: str, language: str, own: frozenset[str]) -> bool:
+    if language == PYTHON:
+        top = module.partition(".")[0]
+        if module.startswith(".") or top in own or top in sys.stdlib_module_names or top == "dotenv":
+            return True
+        try:
+            return find_spec(top) is not None
+        except (ImportError, ValueError):
+            return False
+    if module.startswith((".", "node:", "file:")) or module.partition("/")[0] in NODE_BUILTINS:
+        return True
+    name = "/".join(module.split("/")[:2]) if module.startswith("@") else module.partition("/")[0]
+    return name in NODE_MODULES
+
+
+def shlex_split(text: str) -> list[str]:
+    """Return the words of a shell command; none when it cannot be read."""
+    try:
+        return shlex.split(text, comments=True)
+    except ValueError:
+        return []
+
+
+def _arguments(filename: str, invocations: list[list[str]], blocks: int) -> tuple[str, ...]:
+    """Return the arguments with which the answer calls the program."""
+    base = filename.rpartition("/")[2]
+    for words in invocations:
+        at = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == base), None)
+        if at is None and blocks == 1:  # the only program, under whatever name
+            at = next(
+                (place for place, word in enumerate(words) if re.search(r"\.(?:py|m?js|cjs|ts|mts)$", word)), None
+            )
+        if at is not None:
+            rest = words[at + 1 :]
+            if not any(word.startswith(("<", "[", "...", "…")) for word in rest):
+                return tuple(rest)
+    return ()
+
+
+def missing_arguments(output: str) -> tuple[str, ...]:
+    """Return stand-ins for the arguments that argparse says are required, or none."""
+    match = _ARGPARSE_MISSING.search(output)
+    if match is None:
+        return ()
+    made: list[str] = []
+    for name in match[1].split(", "):
+        option = name.split("/")[-1].strip()
+        plain = option.lstrip("-").replace("-", "_")
+        made += [option, stand_in(plain)] if option.startswith("-") else [stand_in(plain)]
+    return tuple(made)
+
+
+def stand_in(name: str) -> str:
+    """Return a plausible value for a command line argument of that name."""
+    kinds = (
+        (("image", "photo", "picture", "still", "frame", "mask"), "input.png"),
+        (("video", "clip"), "input.mp4"),
+        (("audio", "voice", "sound", "mp3", "wav"), "input.mp3"),
+        (("zip", "archive"), "input.zip"),
+        (("csv", "prompts"), "prompts.csv"),
+        (("request_id", "id"), "00000000-0000-4000-8000-000000000000"),
+        (("count", "number", "num", "seed", "seconds", "budget", "cost"), "1"),
+        (("out", "output", "dest"), "out"),
+    )
+    low = name.lower()
+    return next((value for words, value in kinds if any(word in low for word in words)), "a lighthouse at dusk")

@@ -1,0 +1,1 @@
+"""What came of it: workspaces, benchmarks, gates and reports."""

@@ -1,0 +1,86 @@
+"""The gate of CI: pass rates per check against thresholds, and against the last benchmark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fal_skill.errors import UsageError
+
+from ..checks import NAMES
+from ..grading.tasks import ROOT
+
+THRESHOLDS_FILE = ROOT / "evals" / "thresholds.yaml"
+
+
+def thresholds(path: Path = THRESHOLDS_FILE) -> dict[str, Any]:
+    """Return the thresholds; UsageError when the file names a check that there is not."""
+    import yaml
+
+    value = yaml.safe_load(path.read_text(encoding="utf-8"))
+    unknown = [name for name in value.get("at_least", {}) if name not in NAMES]
+    if unknown:
+        raise UsageError(f"{path}: there is no check {unknown[0]!r}")
+    return dict(value)
+
+
+def failures(made: dict[str, Any], limits: dict[str, Any], last: dict[str, Any] | None = None) -> list[str]:
+    """Return why a benchmark does not pass the gate; empty when it does.
+
+    ``last``: the benchmark to hold it against. A check with too few results to say anything is left aside there.
+    """
+    condition = limits.get("condition", "with_skill")
+    found = []
+    for name, least in limits.get("at_least", {}).items():
+        rates = made["checks"].get(name, {}).get(condition)
+        if rates and rates["pass_rate"] is not None and rates["pass_rate"] < least:
+            found.append(f"{name}: {rates['pass_rate']:.0%} of {condition} pass, at least {least:.0%} must")
+    if made["errors"] and not limits.get("errors_allowed", False):
+        found.append(
+            f"{len(made['errors'])} runs ended in an error: {made['errors'][0]['task']}: {made['errors'][0]['why']}"
+        )
+    broken = sum(run["result"]["errors"] for run in made["runs"])
+    if broken:
+        found.append(f"{broken} checks could not be carried out")
+    if last is not None:
+        found += _regressions(made, last, limits, condition)
+    return found
+
+
+def _regressions(made: dict[str, Any], last: dict[str, Any], limits: dict[str, Any], condition: str) -> list[str]:
+    drop, least = float(limits.get("max_drop", 0.05)), int(limits.get("min_results", 5))
+    found = []
+    for name, before in last.get("checks", {}).items():
+        old, new = before.get(condition), made["checks"].get(name, {}).get(condition)
+        if not old or not new or old["pass_rate"] is None or new["pass_rate"] is None:
+            continue
+        if (
+            min(old["passed"] + old["failed"], new["passed"] + new["failed"]) >= least
+            and new["pass_rate"] < old["pass_rate"] - drop
+        ):
+            found.append(f"{name}: {new['pass_rate']:.0%} of {condition} pass, {old['pass_rate']:.0%} did before")
+    return found
+
+
+def flips(made: dict[str, Any], last: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the checks whose outcome for the same task, condition and run is another one than before."""
+    before = {
+        (run["eval_name"], run["configuration"], run["run_number"]): run.get("checks", {})
+        for run in last.get("runs", ())
+    }
+    found = []
+    for run in made["runs"]:
+        old = before.get((run["eval_name"], run["configuration"], run["run_number"]), {})
+        for name, passed in run["checks"].items():
+            if name in old and old[name] != passed:
+                found.append(
+                    {
+                        "task": run["eval_name"],
+                        "condition": run["configuration"],
+                        "run": run["run_number"],
+                        "check": name,
+                        "before": old[name],
+                        "now": passed,
+                    }
+                )
+    return found

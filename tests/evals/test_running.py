@@ -1,0 +1,131 @@
+"""Checks that run the answer's code in the isolated sandbox. Skipped, with the reason, where nothing can be isolated."""  # noqa: E501
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .fixtures import JAVASCRIPT, SCHNELL, SENT_ONCE, python
+
+
+@pytest.fixture(autouse=True)
+def isolated() -> None:
+    from evals.grading.running import isolation_gap
+
+    if isolation_gap():
+        pytest.skip(f"untrusted code is not run here: {isolation_gap()}")
+
+
+def graded(check: str, text: str, case_of: Any, **more: Any) -> Any:
+    from evals.checks import check_named
+
+    return check_named(check)(case_of(text, may_run=True, **more))
+
+
+def test_a_good_program_runs_and_its_jobs_are_quoted(case_of: Any) -> None:
+    result = graded("snippet_runs", SCHNELL, case_of)
+    assert result.passed is True and "fal-ai/flux/schnell COMPLETED 200" in result.evidence
+
+
+def test_javascript_runs_too(case_of: Any) -> None:
+    from evals.grading.running import CannotRunError
+
+    case = case_of(JAVASCRIPT, may_run=True)
+    try:
+        run = case.run(case.programs[0])
+    except CannotRunError as reason:
+        pytest.skip(f"JavaScript cannot be run here: {reason}")
+    assert run.exit_code == 0 and run.accepted, run.summary()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        'import fal_client\nr = fal_client.subscribe("fal-ai/flux/schnell", arguments={"prompt": 5, "image_size": "no"})',  # noqa: E501
+        'import fal_client\nr = fal_client.subscribe("fal-ai/flux-schnell", arguments={"prompt": "a"})',
+        'import fal_client\nr = fal_client.subscribe("fal-ai/flux/schnell", arguments={"prompt": "a"})\nprint(r["video"])',  # noqa: E501
+    ],
+)
+def test_a_program_that_fal_would_refuse_fails(code: str, case_of: Any) -> None:
+    result = graded("snippet_runs", python(code), case_of)
+    assert result.passed is False, result.evidence
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import fal_client, no_such_package_at_all\nfal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})", "not installed"),  # noqa: E501
+        ("import fal_client\nfrom fastapi import FastAPI\napp = FastAPI()\nfal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})", "server"),  # noqa: E501
+        ("import fal_client, os\nos.environ['MY_BUCKET_NAME']\nfal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})", "MY_BUCKET_NAME"),  # noqa: E501
+    ],
+)  # fmt: skip
+def test_what_the_program_cannot_help_does_not_count(code: str, why: str, case_of: Any) -> None:
+    result = graded("snippet_runs", python(code), case_of)
+    assert result.passed is None and why in result.evidence
+
+
+def test_arguments_and_files_that_a_user_would_have_are_made_up(case_of: Any) -> None:
+    code = (
+        "import argparse, fal_client\np = argparse.ArgumentParser()\np.add_argument('image')\np.add_argument('--prompt', required=True)\n"  # noqa: E501
+        "a = p.parse_args()\nu = fal_client.upload_file(a.image)\n"
+        "r = fal_client.subscribe('fal-ai/flux/dev/image-to-image', arguments={'image_url': u, 'prompt': a.prompt})\nprint(r['images'][0]['url'])"  # noqa: E501
+    )
+    result = graded("snippet_runs", python(code), case_of)
+    assert result.passed is True, result.evidence
+
+
+def test_the_sdks_own_resend_pays_twice(case_of: Any) -> None:
+    result = graded("submit_once", SCHNELL, case_of)
+    assert result.passed is False and "submitted 2 times" in result.evidence
+
+
+def test_a_submit_that_is_sent_once_pays_once(case_of: Any) -> None:
+    result = graded("submit_once", SENT_ONCE, case_of)
+    assert result.passed is True, result.evidence
+
+
+def test_a_promise_of_paying_once_is_held_against_a_run(case_of: Any) -> None:
+    promise = "With this you can never be charged twice."
+    assert graded("facts", SCHNELL + promise, case_of).passed is False
+    assert graded("facts", SENT_ONCE + promise, case_of).passed is True
+
+
+@pytest.mark.parametrize(("text", "passed"), [(SCHNELL, False), (SENT_ONCE, True)])
+def test_failures_must_be_reported_without_a_traceback_and_with_the_id(text: str, passed: bool, case_of: Any) -> None:
+    checks = {"failure_handling": {"faults": ["failed-job", "rejected", "collect-5xx"]}}
+    result = graded("failure_handling", text, case_of, checks=checks)
+    assert result.passed is passed, result.evidence
+
+
+def test_a_false_claim_of_a_run_is_found_out(case_of: Any) -> None:
+    code = python(
+        "import fal_client\nr = fal_client.subscribe('fal-ai/flux/schnell', arguments={'prompt': 'a'})\nprint(r['video']['url'])"  # noqa: E501
+    )
+    claim = "I ran it in the local sandbox: exit code 0, one job COMPLETED 200."
+    assert graded("proved", SCHNELL + claim, case_of).passed is True
+    assert graded("proved", code + claim, case_of).passed is False
+    assert graded("proved", SCHNELL + claim, case_of, transcript="$ ls\nREADME.md").passed is False
+
+
+def test_a_program_cannot_reach_the_users_network_or_key(case_of: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FAL_KEY", "secret-of-the-user")
+    code = (
+        "import fal_client, os, socket\nassert os.environ['FAL_KEY'] != 'secret-of-the-user'\n"
+        "s = socket.socket()\ns.settimeout(2)\ntry:\n    s.connect(('192.0.2.1', 80))\n    print('REACHED')\nexcept OSError:\n    print('shut in')\n"  # noqa: E501
+        "fal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})"
+    )
+    case = case_of(python(code), may_run=True)
+    run = case.run(case.programs[0])
+    assert run.exit_code == 0 and "shut in" in run.output and "REACHED" not in run.output
+
+
+def test_a_program_that_prints_without_end_is_cut_off(case_of: Any) -> None:
+    case = case_of(
+        python(
+            "import fal_client\nwhile True:\n    print('x' * 1000)\nfal_client.run('fal-ai/flux/dev', arguments={})"
+        ),
+        may_run=True,
+    )
+    run = case.run(case.programs[0], seconds=5)
+    assert run.exit_code != 0 and len(run.output) <= 256 * 1024
