@@ -1,4 +1,8 @@
 #!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["fal-client>=1.0.3,<2", "httpx>=0.27,<1", "stamina>=25.1"]
+# ///
 """Find the models for a task said in plain words, offline, with media and dated prices."""
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fal_skill import console
 from fal_skill.errors import EXIT_DONE, EXIT_FINDINGS, EXIT_UNAVAILABLE, EXIT_USAGE, UsageError, shown
 from fal_skill.prices import price_of
-from fal_skill.registry import CATEGORIES, UNLISTED, Registry, default_registry
+from fal_skill.registry import CATEGORIES, LISTED, UNLISTED, Registry, default_registry
 from fal_skill.registry.words import edit_distance, segment_words
 
 if TYPE_CHECKING:
@@ -43,6 +47,7 @@ def main() -> int:
     parser.add_argument(
         "--limit", metavar="N", default="10", help=f"at most so many models, 1 to {MAX_LIMIT} (default: 10)"
     )
+    parser.add_argument("--live", action="store_true", help="ask fal too: which are listed today, and newer models")
     options = parser.parse_args()
 
     words = " ".join(options.words).strip()
@@ -60,8 +65,11 @@ def main() -> int:
     registry = default_registry()
     hits = registry.search(words, category=category, limit=limit)
     models = [described(hit) for hit in hits]
+    head: dict[str, Any] = {"snapshot": registry.as_of}
+    if options.live:
+        models, head["answered_by"] = with_live_finds(registry, words, category, models, limit)
     if as_json:
-        console.print_text(as_json_lines({"snapshot": registry.as_of, "models": models}, "models"))
+        console.print_text(as_json_lines({**head, "models": models}, "models"))
     elif models:
         console.print_text(as_table(models, registry.as_of))
     if not models:
@@ -72,6 +80,35 @@ def main() -> int:
             + " --categories lists what there is"
         )
     return EXIT_DONE if models else EXIT_FINDINGS
+
+
+def with_live_finds(
+    registry: Registry, words: str, category: str | None, models: list[dict[str, Any]], limit: int
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return the models with what fal says today: which it lists, and below them what only its own search finds."""
+    from fal_skill.live.lookup import LIVE, found_live
+
+    listed, more, source = found_live(registry, words, category, [model["slug"] for model in models], limit)
+    if source.kind != LIVE:
+        return models, source.as_dict()
+    for model in models:
+        if listed[model["slug"]]:
+            model.update(status=LISTED if model["status"] == UNLISTED else model["status"], last_seen=source.as_of)
+        else:
+            model["status"] = UNLISTED
+    found = [
+        {
+            "slug": model.slug,
+            "category": model.category,
+            "media": {"in": list(model.media_in), "out": list(model.media_out)},
+            "price": priced(price_of(model.slug)),
+            "score": None,
+            "status": model.status,
+            "last_seen": source.as_of,
+        }
+        for model in more
+    ]
+    return [*models, *found], source.as_dict()
 
 
 def limit_from(text: str) -> int:
@@ -144,7 +181,8 @@ def as_table(models: Iterable[dict[str, Any]], as_of: str) -> str:
     for model in models:
         media = "+".join(model["media"]["in"]) + ">" + "+".join(model["media"]["out"])
         note = f"  unlisted since {model['last_seen']}" if model["status"] == UNLISTED else ""
-        rows.append((f"{model['score']:.1f}", model["slug"], model["category"], media, price_text(model) + note))
+        score = "fal" if model["score"] is None else f"{model['score']:.1f}"
+        rows.append((score, model["slug"], model["category"], media, price_text(model) + note))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     lines = [f"models as of {as_of}; prices by their own dates"]
     for row in rows:

@@ -22,8 +22,8 @@ from fal_skill.errors import (
     EXIT_USAGE,
 )
 from fal_skill.proof import prove, rerun_with_packages
-from fal_skill.registry import Model, Registry, default_registry
-from fal_skill.snippets import FRAMEWORKS, LANGUAGES, PATTERNS, SnippetOptions, render, user_model
+from fal_skill.registry import default_registry
+from fal_skill.snippets import FRAMEWORKS, LANGUAGES, PATTERNS, SnippetOptions, endpoint, render
 
 EXAMPLES = (
     """render_snippet.py fal-ai/flux/schnell --arguments '{"prompt": "a cat"}'""",
@@ -32,12 +32,6 @@ EXAMPLES = (
     """render_snippet.py fal-ai/flux/schnell --arguments @call.json --language typescript --pattern webhook \\
       --framework nextjs""",
 )
-
-
-def found(registry: Registry, slug: str) -> Model:
-    """Return the model of a slug; an endpoint of a user's own is taken as it is."""
-    own = user_model(slug) if registry.get(slug) is None else None
-    return own or registry.require(slug)
 
 
 def main() -> int:
@@ -73,7 +67,7 @@ def main() -> int:
         if code is not None:
             return code
     registry = default_registry()
-    model = found(registry, asked.slug)
+    model = endpoint(registry, asked.slug)
     wanted = SnippetOptions(
         download=asked.download,
         logs=asked.logs,

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["jsonschema>=4.20,<5"]
+# dependencies = ["jsonschema>=4.20,<5", "fal-client>=1.0.3,<2", "httpx>=0.27,<1", "stamina>=25.1"]
 # ///
-"""Check endpoint ids, and calls to them, against the offline registry."""
+"""Check endpoint ids, and calls to them, against the offline registry, or with --live against fal's catalogue."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ from fal_skill.registry import KNOWN, UNKNOWN, Registry, default_registry
 
 if TYPE_CHECKING:
     from fal_skill.arguments import Finding
+    from fal_skill.live.lookup import Answer
 
 EXAMPLES = (
     "verify_slug.py fal-ai/flux/schnell fal-ai/flux-schnell",
@@ -42,7 +43,9 @@ EXAMPLES = (
 )
 
 
-def verified(registry: Registry, slug: str, arguments: dict[str, Any] | None) -> dict[str, Any]:
+def verified(
+    registry: Registry, slug: str, arguments: dict[str, Any] | None, answer: Answer | None = None
+) -> dict[str, Any]:
     """Return the result for one slug: its status, dates, suggestions and findings."""
     model = registry.get(slug)
     status = model.status if model else UNKNOWN
@@ -51,6 +54,10 @@ def verified(registry: Registry, slug: str, arguments: dict[str, Any] | None) ->
         from fal_skill.arguments import check_arguments, check_slug
 
         findings = check_slug(registry, slug)
+        if answer is not None:
+            from fal_skill.live.lookup import in_live_words
+
+            findings = in_live_words(findings, slug, answer)
         if model is not None and arguments is not None:
             findings += check_arguments(model, arguments)
     return {
@@ -91,7 +98,14 @@ def call_on(line: str, name: str) -> tuple[str, dict[str, Any] | None]:
     return value["slug"], arguments
 
 
-def verify_lines(registry: Registry, as_text: bool) -> int:
+def live_answer(registry: Registry, slugs: list[str]) -> Answer:
+    """Return the registry with what the service says of these slugs."""
+    from fal_skill.live.lookup import asked_live
+
+    return asked_live(registry, slugs)
+
+
+def verify_lines(registry: Registry, as_text: bool, live: bool) -> int:
     """Print one result for each line of stdin as it comes; a malformed line is reported and the rest goes on."""
     if sys.stdin is None:
         raise UsageError("--jsonl reads stdin, but stdin is closed")
@@ -102,7 +116,10 @@ def verify_lines(registry: Registry, as_text: bool) -> int:
             continue
         try:
             slug, arguments = call_on(data.decode("utf-8"), f"line {number}")
-            result = verified(registry, slug, arguments)
+            answer = live_answer(registry, [slug]) if live else None
+            result = verified(answer.registry if answer else registry, slug, arguments, answer)
+            if answer is not None:
+                result["answered_by"] = answer.source.as_dict()
         except UnicodeDecodeError:
             result = {"line": number, "error": f"line {number} is not UTF-8 text"}
         except UsageError as error:
@@ -131,13 +148,14 @@ def main() -> int:
     options.add_argument("slugs", nargs="*", metavar="SLUG")
     options.add_argument("--arguments", metavar="JSON|@FILE|-", help="check this call to the one SLUG given")
     options.add_argument("--jsonl", action="store_true", help="read calls from stdin, one JSON object a line")
+    options.add_argument("--live", action="store_true", help="ask fal's catalogue; without it, the snapshot answers")
     asked = options.parse_args()
     registry = default_registry()
     as_text = chosen_format(asked.format) == "text"
     if asked.jsonl:
         if asked.slugs or asked.arguments:
             raise UsageError("--jsonl takes its calls from stdin: give no SLUG and no --arguments")
-        return verify_lines(registry, as_text)
+        return verify_lines(registry, as_text, asked.live)
     if not asked.slugs:
         raise UsageError("no SLUG was given", hint="such as fal-ai/flux/schnell; see --help")
     if any(not slug.strip() for slug in asked.slugs):
@@ -145,16 +163,21 @@ def main() -> int:
     if asked.arguments is not None and len(asked.slugs) != 1:
         raise UsageError(f"--arguments belongs to one SLUG, {len(asked.slugs)} were given", hint="use --jsonl for many")
     arguments = None if asked.arguments is None else read_arguments(asked.arguments)
-    results = [verified(registry, slug, arguments) for slug in asked.slugs]
+    answer = live_answer(registry, asked.slugs) if asked.live else None
+    results = [verified(answer.registry if answer else registry, slug, arguments, answer) for slug in asked.slugs]
+    said = {"answered_by": answer.source.as_dict()} if answer is not None else {}
     if as_text:
-        print_text(f"snapshot of {registry.as_of}")
+        live = answer is not None and answer.source.kind == "live"
+        print_text(f"fal's catalogue of {answer.source.as_of}" if answer and live else f"snapshot of {registry.as_of}")
         for result in results:
             print_result(result)
     else:
-        print_json({"snapshot": registry.as_of, "results": results})
+        print_json({"snapshot": registry.as_of, **said, "results": results})
     for result in results:
         if exit_code(result) == EXIT_UNKNOWN_SLUG and not as_text:
-            warn(f"error: unknown slug {shown(result['slug'])} (not in the snapshot of {registry.as_of})")
+            asked_fal = answer is not None and result["slug"] in answer.missing
+            where = "fal's catalogue, nor in the snapshot" if asked_fal else "the snapshot"
+            warn(f"error: unknown slug {shown(result['slug'])} (not in {where} of {registry.as_of})")
     return max(map(exit_code, results))
 
 

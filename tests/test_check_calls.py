@@ -71,7 +71,14 @@ def test_the_text_report_has_a_line_for_each_problem_and_a_summary(run_script: R
     done = run_script("check_calls.py", str(project / "a.py"), "--format", "text")
     first, last = done.out.strip().split("\n")
     assert first.startswith(f"{project / 'a.py'}:3:7: error[result-access] data: ")
-    assert last.startswith("1 files, 1 fal calls (0 unresolved): 1 errors, 0 warnings; snapshot of ")
+    assert last.startswith("1 file, 1 fal call (0 unresolved): 1 error, 0 warnings; snapshot of ")
+
+
+def test_texts_of_a_repository_cannot_steer_the_terminal(run_script: RunScript, project: Path) -> None:
+    (project / "a\x1b[2Jb.py").write_text('import fal_client\nfal_client.run("fal-ai/\x1b[31mflux", arguments=a)\n')
+    done = run_script("check_calls.py", str(project), "--format", "text", "--notes")
+    assert "\x1b" not in done.out
+    assert "a\\x1b[2Jb.py:2:" in done.out
 
 
 def test_notes_are_shown_when_asked(run_script: RunScript, project: Path) -> None:
@@ -245,4 +252,4 @@ def test_the_actions_step_checks_and_writes_its_log(
     done = subprocess.run(command, capture_output=True, text=True, cwd=project, env=environment, check=False)
     assert done.returncode == code, done.stderr
     assert json.loads((project / "log.sarif").read_text(encoding="utf-8"))["version"] == "2.1.0"
-    assert "fal calls" in done.stdout
+    assert "1 fal call " in done.stdout

@@ -25,9 +25,10 @@ def test_json_is_the_default_when_the_output_is_no_terminal() -> None:
     done = ran(FLUX, "--arguments", '{"prompt": "a cat"}')
     assert done.returncode == 0 and done.stderr == ""
     made = json.loads(done.stdout)
-    assert list(made) == ["code", "filename", "language", "pattern", "install", "findings"]
+    assert list(made) == ["code", "filename", "language", "pattern", "install", "run", "findings"]
     assert (made["filename"], made["language"], made["pattern"]) == ("fal_subscribe.py", "python", "subscribe")
     assert made["install"] == "pip install 'fal-client>=1.0.3,<2'" and made["findings"] == []
+    assert made["run"] == "python fal_subscribe.py"
     ast.parse(made["code"])
 
 

@@ -203,6 +203,15 @@ def test_what_other_objects_do_under_the_same_names_is_no_call() -> None:
     )
 
 
+def test_a_client_of_another_library_is_told_by_its_import() -> None:
+    code = (
+        "import fal_client\nfrom {module} import AsyncClient\nasync def f(c: AsyncClient):\n"
+        "    await c.stream('GET', url)"
+    )
+    assert calls(code.replace("{module}", "httpx")) == []
+    assert len(calls(code.replace("{module}", "fal_client"))) == 1
+
+
 def test_a_model_that_only_the_caller_knows_is_unresolved_and_not_dropped() -> None:
     call = only("import fal_client\ndef f(model, args):\n    return fal_client.run(model, arguments=args)")
     assert call.slugs == ()

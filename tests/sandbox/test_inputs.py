@@ -12,7 +12,7 @@ from fal_skill.registry import KNOWN, Model, Registry
 from fal_skill.sandbox.inputs import BadBodyError, arguments_of, detail_of, findings_of
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )

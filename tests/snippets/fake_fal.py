@@ -46,6 +46,12 @@ class Faults:
     """Submissions that are accepted and answered with nginx's 502."""
     refuse_submit: int | None = None
     """HTTP status of every submission; nothing is accepted."""
+    cut_status: int = 0
+    """Looks at a job's status that are cut off without an answer."""
+    broken_status: int = 0
+    """Looks at a running job's status that are answered with 502."""
+    cut_results: int = 0
+    """Looks at a job's result that are cut off without an answer."""
     broken_results: int = 0
     """Looks at a finished job's result that are answered with 502."""
     fail_job: int | None = None
@@ -201,6 +207,14 @@ class _Handler(BaseHTTPRequestHandler):
         if action == "cancel":
             job.cancelled = True
             return self.reply(202, {"status": "CANCELLATION_REQUESTED"})
+        cut = faults.cut_status if action == "status" else faults.cut_results
+        if cut:
+            with self.fal.lock:
+                setattr(faults, "cut_status" if action == "status" else "cut_results", cut - 1)
+            return self.cut()
+        if action == "status" and job.polls > 1 and faults.broken_status:
+            faults.broken_status -= 1
+            return self.reply(502, b"<html>bad gateway</html>", "text/html")
         if action == "status":
             return self.reply(200, self.status(job, logs=query.get("logs", ["0"])[0] in ("1", "true")))
         job.collected += 1

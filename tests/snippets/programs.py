@@ -19,7 +19,7 @@ HASTE = 20
 """Pauses are this many times shorter than the snippets ask for."""
 
 PYTHON_START = f"""
-import asyncio, runpy, sys, time
+import asyncio, os, runpy, sys, time
 pause, async_pause = time.sleep, asyncio.sleep
 time.sleep = lambda seconds: pause(seconds / {HASTE})
 asyncio.sleep = lambda seconds, *result: async_pause(seconds / {HASTE}, *result)
@@ -27,6 +27,7 @@ import fal_client.client as client
 base = sys.argv[1]
 client.RUN_URL_FORMAT, client.QUEUE_URL_FORMAT = base + "/run/", base + "/queue/"
 client.REST_URL, client.CDN_URL = base + "/rest", base + "/cdn"
+client.MAX_ATTEMPTS = int(os.environ.get("FAKE_ATTEMPTS", client.MAX_ATTEMPTS))
 client.REALTIME_URL_FORMAT = sys.argv[2] + "/"
 sys.argv = sys.argv[3:]
 runpy.run_path(sys.argv[0], run_name="__main__")

@@ -328,7 +328,7 @@ def test_where_money_is_at_stake_the_resend_is_off_and_one_comment_says_so(langu
 
 def test_the_json_form_has_the_documented_keys_and_the_files_of_a_larger_program() -> None:
     plain = render(model(FLUX), {"prompt": "a"}).as_dict()
-    assert list(plain) == ["code", "filename", "language", "pattern", "install", "findings"]
+    assert list(plain) == ["code", "filename", "language", "pattern", "install", "run", "findings"]
     json.dumps(plain)
     options = SnippetOptions(framework="nextjs")
     larger = render(model(FLUX), {"prompt": "a"}, language="typescript", pattern="webhook", options=options)
@@ -336,6 +336,56 @@ def test_the_json_form_has_the_documented_keys_and_the_files_of_a_larger_program
         "app/api/fal/webhook/route.ts",
         "lib/fal-submit.ts",
     ]
+
+
+@pytest.mark.parametrize(
+    ("language", "pattern", "options", "install", "run"),
+    [
+        ("python", "submit", {}, "pip install 'fal-client>=1.0.3,<2'", "python fal_submit.py"),
+        ("python-async", "run", {}, "pip install 'fal-client>=1.0.3,<2'", "python fal_run.py"),
+        ("javascript", "submit", {}, "npm install @fal-ai/client@^1.10.1", "node fal_submit.mjs"),
+        (
+            "typescript",
+            "submit",
+            {},
+            "npm install @fal-ai/client@^1.10.1 && npm install -D tsx typescript @types/node",
+            "npx tsx fal_submit.mts  # Node >= 22.18 runs it directly: node fal_submit.mts",
+        ),
+        (
+            "python",
+            "webhook",
+            {"framework": "flask"},
+            "pip install 'fal-client>=1.0.3,<2' flask cryptography",
+            "flask --app fal_webhook run",
+        ),
+        (
+            "python",
+            "webhook",
+            {},
+            "pip install 'fal-client>=1.0.3,<2' fastapi uvicorn cryptography",
+            "uvicorn fal_webhook:app",
+        ),
+        (
+            "javascript",
+            "subscribe",
+            {"browser": True},
+            "npm install @fal-ai/client@^1.10.1 @fal-ai/server-proxy@^1.2.1",
+            "your web application runs it",
+        ),
+        (
+            "typescript",
+            "webhook",
+            {"framework": "nextjs"},
+            "npm install @fal-ai/client@^1.10.1",
+            "your web application runs it",
+        ),
+    ],
+)
+def test_a_snippet_says_what_it_needs_and_how_it_is_run(
+    language: str, pattern: str, options: dict[str, Any], install: str, run: str
+) -> None:
+    snippet = written(model(FLUX), {"prompt": "a"}, language, pattern, SnippetOptions(**options))
+    assert (snippet.install, snippet.run) == (install, run)
 
 
 def test_the_download_line_is_one_statement_that_saves_the_main_file() -> None:

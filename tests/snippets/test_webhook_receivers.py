@@ -230,6 +230,9 @@ def test_the_python_submit_side_asks_for_the_webhook_and_sends_once(
     path.write_text("import sys\nsys.path.insert(0, '.')\n" + path.read_text())
     done = run(fal, path, "https://example.com/hook?a=1&b=2")
     assert (done.code != 0) == bool(lost), done.stderr
+    again = run(fal, path, "https://example.com/hook?a=1&b=2")
+    assert again.code == 1 and "fal-ai-flux-schnell-job.txt says" in again.stderr and "Traceback" not in again.stderr
+    assert ("sending" if lost else fal.submissions[0].request_id) in again.stderr.partition("says")[2][:50]
     assert [job.webhook for job in fal.submissions] == ["https://example.com/hook?a=1&b=2"]
 
 
@@ -289,6 +292,11 @@ def test_the_express_submit_side_asks_for_the_webhook_and_sends_once(tmp_path: P
     assert done.code == 0, done.stderr
     assert [job.webhook for job in fal.submissions] == ["https://example.com/hook?a=1&b=2"]
     assert fal.submissions[0].request_id in done.stdout
+    job = tmp_path / "fal-ai-flux-schnell-job.txt"
+    assert job.read_text() == fal.submissions[0].request_id
+    assert fal.submissions[0].request_id in run(fal, path, "https://example.com/hook").stderr
+    job.unlink()
     fal.faults.lost_replies = 1
-    assert run(fal, path, "https://example.com/hook").code != 0
-    assert len(fal.submissions) == 2
+    for _ in range(2):
+        assert run(fal, path, "https://example.com/hook").code != 0
+        assert len(fal.submissions) == 2 and job.read_text() == "sending"

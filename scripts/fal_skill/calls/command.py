@@ -153,19 +153,29 @@ def print_report(result: Result, limit: int, least: str) -> None:
     """Print the problems for a person."""
     shown = [p for p in result.problems if SEVERITIES.index(p.finding.severity) <= SEVERITIES.index(least)]
     for problem in result.fixes:
-        print_text(f"{problem.file}:{problem.place.line}: fixed[{problem.finding.code}] {problem.finding.message}")
+        print_line(f"{problem.file}:{problem.place.line}: fixed[{problem.finding.code}] {problem.finding.message}")
     for problem in shown[:limit]:
-        print_text(f"{problem.file}:{problem.place.line}:{problem.place.column}: {problem.finding}")
+        print_line(f"{problem.file}:{problem.place.line}:{problem.place.column}: {problem.finding}")
     if len(shown) > limit:
         print_text(f"… and {len(shown) - limit} more (--limit)")
     calls = [call for checked in result.checked for call in checked.calls]
     unresolved = sum(1 for call in calls if call.unresolved)
     fixable = sum(1 for problem in result.problems if problem.edits)
     print_text(
-        f"{result.survey.files} files, {len(calls)} fal calls ({unresolved} unresolved): {result.count(ERROR)} errors, "
-        f"{result.count(WARNING)} warnings; snapshot of {result.as_of}"
-        + (f"; {fixable} can be mended with --fix" if fixable else "")
+        f"{counted(result.survey.files, 'file')}, {counted(len(calls), 'fal call')} ({unresolved} unresolved): "
+        f"{counted(result.count(ERROR), 'error')}, {counted(result.count(WARNING), 'warning')}; "
+        f"snapshot of {result.as_of}" + (f"; {fixable} can be mended with --fix" if fixable else "")
     )
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun in the right number."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def print_line(text: str) -> None:
+    """Print one line; what a terminal would act on is escaped, for the names and texts in it are a repository's."""
+    print_text("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text))
 
 
 def tell_what_is_missing(result: Result) -> None:
@@ -175,8 +185,8 @@ def tell_what_is_missing(result: Result) -> None:
         packages = {
             "tree_sitter": "tree-sitter tree-sitter-javascript tree-sitter-typescript", "markdown_it": "markdown-it-py",
         }.get(name, name)  # fmt: skip
-        count = f"{files} file{'s' if files != 1 else ''}"
-        warn(f"error: {what} not checked in {count}: uv run scripts/check_calls.py …, or pip install {packages}")
+        remedy = f"uv run scripts/check_calls.py …, or pip install {packages}"
+        warn(f"error: {what} not checked in {counted(files, 'file')}: {remedy}")
     if result.survey.unread_ignores:
         warn("warning: .gitignore was not read: pip install pathspec")
     for path in result.survey.too_large[:5]:

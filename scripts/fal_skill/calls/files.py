@@ -136,7 +136,7 @@ def _read(path: str, status: os.stat_result, survey: Survey, max_bytes: int, *, 
 
 def _bytes(path: str, max_bytes: int, limit: int | None) -> bytes:
     # A link that was put in the file's place since it was looked at is not followed.
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     if os.path.islink(path):  # noqa: PTH114 - a link that the caller has named
         flags &= ~getattr(os, "O_NOFOLLOW", 0)
     with open(os.open(path, flags), "rb") as file:  # noqa: PTH123

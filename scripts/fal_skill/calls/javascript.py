@@ -46,15 +46,16 @@ def javascript_tree(text: str, language: str) -> Node:
     """Return the text's tree; ``language`` is javascript, typescript or tsx."""
     source = text.encode("utf-8", "replace")
     syntax = _parser(language).parse(source)
-    order: list[Syntax] = []
+    order: list[tuple[Syntax, str, list[Syntax]]] = []
     stack = [syntax.root_node]
     while stack:
         node = stack.pop()
-        order.append(node)
-        stack.extend(child for child in node.named_children if child.type not in _TYPES_ONLY)
+        inner = [child for child in node.named_children if child.type not in _TYPES_ONLY]
+        order.append((node, node.type, inner))
+        stack += inner
     lowering = _Lowering(source)
-    for node in reversed(order):
-        lowering.add(node)
+    for node, kind, inner in reversed(order):
+        lowering.add(node, kind, inner)
     return lowering.made[syntax.root_node.id]
 
 
@@ -64,13 +65,13 @@ class _Lowering:
     def __init__(self, source: bytes) -> None:
         self.source = source
         self.made: dict[int, Node] = {}
-        self._handlers: dict[str, Callable[[Syntax], Node]] = {
-            kind: getattr(self, name) for name, kinds in _HANDLERS.items() for kind in kinds
-        }
+        self.inner: list[Syntax] = []
+        """The parts of the node in hand that are no mere types."""
 
-    def add(self, node: Syntax) -> None:
-        handler = self._handlers.get(node.type)
-        self.made[node.id] = handler(node) if handler else self.other(node)
+    def add(self, node: Syntax, kind: str, inner: list[Syntax]) -> None:
+        handler = _HANDLERS.get(kind)
+        self.inner = inner
+        self.made[node.id] = handler(self, node) if handler else self.other(node)
 
     def text(self, node: Syntax) -> str:
         return self.source[node.start_byte : node.end_byte].decode("utf-8", "replace")
@@ -82,19 +83,21 @@ class _Lowering:
         found = self.got(node.child_by_field_name(field))
         return found if found is not None else Node(tree.OTHER, _span(node))
 
-    def children(self, node: Syntax) -> list[Node]:
-        return [self.made[child.id] for child in node.named_children if child.id in self.made]
+    def children(self, node: Syntax | None = None) -> list[Node]:
+        """Return the nodes made of the parts of the node in hand, or of another one."""
+        inner = self.inner if node is None else node.named_children
+        return [self.made[child.id] for child in inner if child.id in self.made]
 
     def other(self, node: Syntax, text: str = "") -> Node:
-        return Node(tree.OTHER, _span(node), self.children(node), text=text)
+        return Node(tree.OTHER, _span(node), self.children(), text=text)
 
     def same(self, node: Syntax) -> Node:
         """Parentheses, casts and statements of one expression stand for what they hold."""
-        parts = self.children(node)
+        parts = self.children()
         return parts[0] if parts else self.other(node)
 
     def statements(self, node: Syntax) -> Node:
-        return Node(tree.BLOCK, _span(node), self.children(node), text="sure")
+        return Node(tree.BLOCK, _span(node), self.children(), text="sure")
 
     def block(self, node: Syntax | None, near: Syntax) -> Node:
         made = self.got(node)
@@ -172,13 +175,13 @@ class _Lowering:
         )
 
     def awaited(self, node: Syntax) -> Node:
-        return Node(tree.AWAIT, _span(node), self.children(node)[:1])
+        return Node(tree.AWAIT, _span(node), self.children()[:1])
 
     def spread(self, node: Syntax) -> Node:
-        return Node(tree.SPREAD, _span(node), self.children(node)[:1])
+        return Node(tree.SPREAD, _span(node), self.children()[:1])
 
     def array(self, node: Syntax) -> Node:
-        return Node(tree.LIST, _span(node), self.children(node))
+        return Node(tree.LIST, _span(node), self.children())
 
     def object(self, node: Syntax) -> Node:
         parts: list[Node] = []
@@ -382,10 +385,10 @@ class _Lowering:
         if source is not None:  # export { fal } from "…"
             text = source.value if isinstance(source.value, str) else ""
             return Node(tree.IMPORT, _span(node), [source], text=text, value=text)
-        return Node(tree.BLOCK, _span(node), self.children(node), text="sure")
+        return Node(tree.BLOCK, _span(node), self.children(), text="sure")
 
     def returning(self, node: Syntax) -> Node:
-        return Node(tree.RETURN, _span(node), self.children(node)[:1])
+        return Node(tree.RETURN, _span(node), self.children()[:1])
 
     def branch(self, node: Syntax) -> Node:
         otherwise = node.child_by_field_name("alternative")
@@ -397,7 +400,7 @@ class _Lowering:
         return Node(tree.BRANCH, _span(node), [self.child(node, "value"), *(self.children(body) if body else ())])
 
     def case(self, node: Syntax) -> Node:
-        parts = self.children(node)
+        parts = self.children()
         value = node.child_by_field_name("value")
         if value is not None and parts:
             parts[0] = Node(tree.COMPARE, parts[0].span, [parts[0]], text="case")
@@ -419,14 +422,14 @@ class _Lowering:
         return Node(tree.WHILE, _span(node), [head, self.block(body, node)], text=text)
 
     def trying(self, node: Syntax) -> Node:
-        parts = self.children(node)
+        parts = self.children()
         for place, part in enumerate(parts):
             if part.kind == tree.BLOCK:
                 part.text = "sure" if place == 0 else ""
         return Node(tree.TRY, _span(node), parts)
 
     def handler(self, node: Syntax) -> Node:
-        return Node(tree.BLOCK, _span(node), self.children(node))
+        return Node(tree.BLOCK, _span(node), self.children())
 
 
 def _span(node: Syntax) -> tuple[int, int, int, int]:
@@ -445,7 +448,7 @@ def _unescaped(text: str) -> str:
     return _ESCAPE.sub(meant, text) if "\\" in text else text
 
 
-_HANDLERS: dict[str, tuple[str, ...]] = {
+_KINDS: dict[str, tuple[str, ...]] = {
     "statements": ("program", "statement_block", "lexical_declaration", "variable_declaration", "class_body",
                    "enum_body", "class_static_block"),
     "same": ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression",
@@ -471,3 +474,6 @@ _HANDLERS: dict[str, tuple[str, ...]] = {
     "each": ("for_in_statement",), "loop": ("for_statement", "while_statement", "do_statement"),
     "trying": ("try_statement",), "handler": ("catch_clause", "finally_clause"),
 }  # fmt: skip
+_HANDLERS: dict[str, Callable[[_Lowering, Syntax], Node]] = {
+    kind: getattr(_Lowering, name) for name, kinds in _KINDS.items() for kind in kinds
+}

@@ -70,8 +70,6 @@ class Program:
         self.functions: dict[str, list[Node]] = defaultdict(list)
         """The FUNCTION nodes that a name stands for."""
         self._scopes: dict[Node, Scope] = {}
-        self._scope_of: dict[Node, Scope] = {}
-        self._is_scoped = False
         self._around: dict[Node, frozenset[Node]] = {}
         self._made: dict[Node, list[Binding]] = defaultdict(list)
         self._mutations: dict[tuple[Node, str], list[Mutation]] = defaultdict(list)
@@ -131,6 +129,10 @@ class Program:
             for child in children:
                 child.parent = node
             stack.extend(reversed(children))
+        for node in found[1:]:
+            parent = node.parent
+            assert parent is not None
+            node.scope = parent if parent.kind in (tree.FUNCTION, tree.CLASS) else parent.scope
         for node in reversed(found):
             if node.parent is not None and node.last > node.parent.last:
                 node.parent.last = node.last
@@ -142,7 +144,6 @@ class Program:
             self._scopes[node] = Scope(node, self.scope(node))
             if node.kind == tree.CLASS:
                 self.attributes[node] = defaultdict(list)
-        self._is_scoped = True
         for node in self.nodes[tree.GLOBAL]:
             self.scope(node).outer.update(node.keys)
 
@@ -153,19 +154,7 @@ class Program:
 
     def scope(self, node: Node) -> Scope:
         """Return the scope that a node stands in (for a FUNCTION or CLASS, the one around it)."""
-        path = []
-        current = node.parent
-        found: Scope | None = None
-        while current is not None and found is None:
-            found = self._scopes.get(current) or self._scope_of.get(current)
-            path.append(current)
-            current = current.parent
-        found = found or self._scopes[self.root]
-        if self._is_scoped:
-            for each in path:
-                if each not in self._scopes:
-                    self._scope_of[each] = found
-        return found
+        return self._scopes[node.scope or self.root]
 
     def function_of(self, node: Node) -> Node | None:
         """Return the FUNCTION that a node stands in, or None at the top level."""

@@ -126,16 +126,11 @@ class _Lowering:
 
     def __init__(self) -> None:
         self.made: dict[ast.AST, Node] = {}
-        self._handlers: dict[type, Callable[[Any], Node]] = {
-            getattr(ast, name.removeprefix("on_")): getattr(self, name)
-            for name in dir(self)
-            if name.startswith("on_") and hasattr(ast, name.removeprefix("on_"))
-        }
 
     def add(self, node: ast.AST) -> None:
-        handler = self._handlers.get(type(node))
+        handler = _HANDLERS.get(type(node))
         if handler is not None:
-            self.made[node] = handler(node)
+            self.made[node] = handler(self, node)
         elif isinstance(node, (ast.expr, ast.stmt, ast.Module, ast.ExceptHandler, ast.match_case, ast.pattern)):
             self.made[node] = self.other(node)
 
@@ -430,3 +425,10 @@ def _annotation(node: ast.expr) -> str:
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     return ""
+
+
+_HANDLERS: Final[dict[type, Callable[[_Lowering, Any], Node]]] = {
+    getattr(ast, name.removeprefix("on_")): handler
+    for name, handler in vars(_Lowering).items()
+    if name.startswith("on_") and hasattr(ast, name.removeprefix("on_"))
+}

@@ -21,8 +21,6 @@ _CLIENT_NAMES = frozenset({"fal", "falClient", "fal_client"})
 _FACTORIES = frozenset({"createFalClient", "getFalClient", "getFal", "get_fal_client"})
 _CLIENT_TYPES = {
     "FalClient": "@fal-ai/client.createFalClient()",
-    "SyncClient": "fal_client.SyncClient()",
-    "AsyncClient": "fal_client.AsyncClient()",
     "fal_client.SyncClient": "fal_client.SyncClient()",
     "fal_client.AsyncClient": "fal_client.AsyncClient()",
 }
@@ -79,8 +77,7 @@ class References:
         if binding.imported is not None:
             return _import(binding)
         if binding.parameter is not None:
-            annotation = binding.parameter.annotation.split("|")[0].strip()
-            found = _CLIENT_TYPES.get(annotation, "")
+            found = self._typed(binding.parameter.annotation)
             if not found and binding.parameter.default is not None and not binding.path:
                 found = self.of(binding.parameter.default, depth + 1)
             return found
@@ -88,10 +85,19 @@ class References:
             return ""
         found = self.of(binding.value, depth + 1)
         if not found:
-            return _CLIENT_TYPES.get(str(binding.node.value or ""), "") if binding.node.kind == tree.ASSIGN else ""
+            return self._typed(str(binding.node.value or "")) if binding.node.kind == tree.ASSIGN else ""
         if not all(isinstance(step, str) for step in binding.path):
             return ""
         return ".".join((found, *binding.path))
+
+    def _typed(self, annotation: str) -> str:
+        """Return the reference of a value of a type: of a client, when the type is one of fal's."""
+        name = annotation.split("|")[0].strip()
+        made = _CLIENT_TYPES.get(name, "")
+        for binding in self._program.top_level.get(name, ()) if not made else ():
+            if binding.imported is not None:  # AsyncClient is a name of httpx too
+                made = _CLIENT_TYPES.get(_import(binding).replace("fal_client.client.", "fal_client."), "")
+        return made
 
     def _member(self, node: Node, name: str, depth: int) -> str:
         target = node.parts[0]

@@ -89,7 +89,8 @@ class Node:
     """One construct of a program. Lines count from 1, columns from 0 in bytes, as both parsers count them."""
 
     __slots__ = (
-        "column", "end_column", "end_line", "keys", "kind", "last", "line", "order", "parent", "parts", "text", "value",
+        "column", "end_column", "end_line", "keys", "kind", "last", "line", "order", "parent", "parts", "scope", "text",
+        "value",
     )  # fmt: skip
 
     def __init__(
@@ -109,6 +110,8 @@ class Node:
         self.keys = keys
         self.value = value
         self.parent: Node | None = None
+        self.scope: Node | None = None
+        """The FUNCTION or CLASS that it stands in; None at the top level."""
         self.order = 0
         """Place in reading order."""
         self.last = 0

@@ -17,6 +17,12 @@ MAX_NESTED = 12
 MAX_LINE = 480
 """Bounds on what is shown; the largest model has 111 fields and an enum of 600 avatars. What is cut is counted."""
 
+_LIMITS = (
+    ("minimum", "≥", ""), ("exclusiveMinimum", ">", ""), ("maximum", "≤", ""), ("exclusiveMaximum", "<", ""),
+    ("minLength", "≥", " characters"), ("maxLength", "≤", " characters"), ("minItems", "≥", " items"),
+    ("maxItems", "≤", " items"),
+)  # fmt: skip
+
 
 def input_lines(model: Model) -> dict[str, str]:
     """Return one line per input field, required ones first."""
@@ -40,13 +46,18 @@ def _lines(schema: Schema) -> dict[str, str]:
 def field_line(schema: Schema) -> str:
     """Return type, alternatives and default of one field."""
     text = _type(schema, 0)
-    bounds = [f"{word} {schema[key]}" for key, word in (("minimum", "≥"), ("maximum", "≤")) if key in schema]
-    text += f" {', '.join(bounds)}" if bounds else ""
+    text += _limits(schema)
     if "default" in schema:
         text += f" = {_text(schema['default'])}"
     if schema.get("x-digits"):
         text += "  (digits may be numbers: unsure)"
     return text if len(text) <= MAX_LINE else text[:MAX_LINE] + "…"
+
+
+def _limits(schema: Schema) -> str:
+    """Return the limits of a value, where the service itself states them."""
+    known = [f"{word} {schema[key]}{unit}" for key, word, unit in _LIMITS if key in schema]
+    return f" {', '.join(known)}" if known else ""
 
 
 def _type(schema: Schema, depth: int) -> str:
@@ -55,7 +66,7 @@ def _type(schema: Schema, depth: int) -> str:
         shown = " | ".join(_text(value) for value in values[:MAX_ENUM])
         return shown + (f" | … ({len(values)} in all)" if len(values) > MAX_ENUM else "")
     if "anyOf" in schema:
-        return " | ".join(_type(option, depth) for option in schema["anyOf"])
+        return " | ".join(_type(option, depth) + _limits(option) for option in schema["anyOf"])
     kind = schema.get("type")
     if kind == "array":
         items = schema.get("items", {})
@@ -67,7 +78,7 @@ def _type(schema: Schema, depth: int) -> str:
         return f"{schema['x-file']} URL"
     if kind == "number":
         return "int" if schema.get("x-int") else "number"
-    return {"string": "text", "boolean": "bool", "integer": "int"}.get(str(kind), "any")
+    return {"string": "text", "boolean": "bool", "integer": "int", "null": "null"}.get(str(kind), "any")
 
 
 def _object(schema: Schema, depth: int) -> str:

@@ -93,6 +93,11 @@ class Model:
         return f"<Model {self.slug} {self.status} {self.category}>"
 
     @property
+    def record(self) -> dict[str, Any]:
+        """The registry's record of the model; not to be changed."""
+        return self._record
+
+    @property
     def has_schema(self) -> bool:
         """Whether the input schema is known."""
         return self.input_schema is not None

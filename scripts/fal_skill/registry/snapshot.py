@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UnavailableError, UnknownSlugError, UsageError, shown
+from ..folders import cache_folder
 from .model import UNKNOWN, Entry, Model
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ FORMAT = 1
 """Version of the file format; a reader refuses any other."""
 
 DATA_FILE = os.path.join(os.path.dirname(__file__), "data", "registry.jsonl")  # noqa: PTH118, PTH120 - start-up time
+OVERLAY_NAME = os.path.join("registry", "overlay.jsonl")  # noqa: PTH118 - start-up time
+"""The user's overlay, below the cache folder: what the service itself said of its models at the last refresh."""
 MAX_SLUG_LENGTH = 512
 """Longer names cannot be ids; the longest known one has about 90 characters."""
 
@@ -70,6 +73,8 @@ class Snapshot:
             raise self._broken("has no valid header line") from None
         if not isinstance(self.header, dict) or self.header.get("format") != FORMAT:
             raise self._broken(f"is not of registry format {FORMAT}")
+        if self.header.get("body_bytes", len(self._map) - self._start) != len(self._map) - self._start:
+            raise self._broken("is not as long as its header says")
 
     def _broken(self, what: str) -> UnavailableError:
         return UnavailableError(
@@ -161,8 +166,9 @@ class Registry:
 
     @property
     def as_of(self) -> str:
-        """ISO date of the newest source of the base snapshot."""
-        return str(self.snapshots[-1].header["as_of"])
+        """ISO date of the newest source that lists the whole catalogue."""
+        whole = [snapshot for snapshot in self.snapshots if snapshot.header.get("complete", True)]
+        return str(whole[0].header["as_of"])
 
     @property
     def sources(self) -> list[dict[str, str]]:
@@ -183,8 +189,14 @@ class Registry:
             if model is not None:
                 self._models[slug] = model
                 return model
-        spelled = self._spellings.get(slug.lower())
-        return self.get(spelled) if spelled is not None and spelled != slug else None
+        spelled = self._spellings.get(slug.lower(), slug.lower())
+        return self.get(spelled) if spelled != slug else None
+
+    def with_models(self, models: Iterable[Model]) -> Registry:
+        """Return a registry that knows these models as given, and all others as this one does."""
+        made = Registry(*(snapshot.path for snapshot in self.snapshots))
+        made._models.update((model.slug, model) for model in models)
+        return made
 
     def status(self, slug: str) -> str:
         """Return ``known``, ``listed``, ``unlisted`` or ``unknown``."""
@@ -242,7 +254,9 @@ class Registry:
         """Return the known slugs that a wrong one most likely means, the likeliest first."""
         from .suggest import suggestions
 
-        return suggestions(self.entries, slug, limit)
+        # Nobody who misspelt something else should be sent to a model for adult content.
+        likely = suggestions(self.entries, slug, limit + 3)
+        return [other for other in likely if "nsfw" not in other or "nsfw" in slug.lower()][:limit]
 
     def search(self, words: str, *, category: str | None = None, limit: int = 10) -> list[Hit]:
         """Return the models that fit a task in plain words, the fittest first."""
@@ -270,7 +284,26 @@ class Registry:
         ]
 
 
+def overlay_file() -> str:
+    """Return the place of the user's overlay, whether or not there is one."""
+    return os.path.join(cache_folder(), OVERLAY_NAME)  # noqa: PTH118 - start-up time
+
+
 @lru_cache(maxsize=1)
 def default_registry() -> Registry:
-    """Return the registry that ships with the skill, with the user's overlay where there is one."""
+    """Return the registry that ships with the skill, with the user's overlay on top where there is a newer one.
+
+    A damaged overlay costs a warning, never an answer: it can be made again.
+    """
+    overlay = overlay_file()
+    if os.path.exists(overlay):  # noqa: PTH110 - start-up time
+        try:
+            both = Registry(overlay, DATA_FILE)
+        except UnavailableError as error:
+            from ..console import warn
+
+            warn(f"warning: {error.message}; it is not used (scripts/refresh_registry.py --source live makes it again)")
+        else:
+            if both.snapshots[0].header["as_of"] >= both.snapshots[1].header["as_of"]:
+                return both
     return Registry()

@@ -112,21 +112,8 @@ class Child:
 
     def wait(self, signals: Signals, limit: float | None = None) -> tuple[int, str | None]:
         """Return (exit code, which limit ended it or None). A program that a signal ended has 128 + its number."""
-        deadline = None if limit is None else time.monotonic() + limit
-        ended_by = None
         signals.forward_to(self._signalled)
-        with Bell() as bell:
-            while self.process.poll() is None:
-                moments = [moment for moment in (deadline, signals.kill_at) if moment is not None]
-                bell.wait(self.process.pid, max(0.0, min(moments) - time.monotonic()) if moments else None)
-                now = time.monotonic()
-                if signals.kill_at is not None and now >= signals.kill_at:
-                    self.send(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
-                    signals.kill_at = now + GRACE_SECONDS
-                elif deadline is not None and now >= deadline:
-                    ended_by, deadline = "wall-clock", None
-                    self.send(signal.SIGTERM)
-                    signals.kill_at = now + GRACE_SECONDS
+        ended_by = supervised(self.process.pid, lambda: self.process.poll() is not None, self.send, signals, limit)
         signals.forward_to(None)
         if self._own_group:
             self.send(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
@@ -141,6 +128,31 @@ class Child:
         if number == signal.SIGINT and not self._own_group:
             return  # the terminal has sent it to the program as well
         self.send(number)
+
+
+def supervised(
+    pid: int, gone: Callable[[], bool], send: Callable[[int], None], signals: Signals, limit: float | None
+) -> str | None:
+    """Wait until the process is gone; return which limit ended it, or None.
+
+    When the time (seconds) is over it is asked to end; when it was asked, by that or by a signal, and does not, it is
+    ended.
+    """
+    deadline = None if limit is None else time.monotonic() + limit
+    ended_by = None
+    with Bell() as bell:
+        while not gone():
+            moments = [moment for moment in (deadline, signals.kill_at) if moment is not None]
+            bell.wait(pid, max(0.0, min(moments) - time.monotonic()) if moments else None)
+            now = time.monotonic()
+            if signals.kill_at is not None and now >= signals.kill_at:
+                send(signal.SIGKILL if os.name == "posix" else signal.SIGTERM)
+                signals.kill_at = now + GRACE_SECONDS
+            elif deadline is not None and now >= deadline:
+                ended_by, deadline = "wall-clock", None
+                send(signal.SIGTERM)
+                signals.kill_at = now + GRACE_SECONDS
+    return ended_by
 
 
 class Bell:
@@ -163,20 +175,23 @@ class Bell:
         self._end.close()
         self._begin.close()
 
-    def wait(self, pid: int, seconds: float | None) -> None:
-        """Return when the process has ended, a signal has come, or the time is over; sometimes earlier."""
+    def wait(self, pid: int | None, seconds: float | None) -> None:
+        """Return when the process (if any) has ended, a signal has come, or the time is over; sometimes earlier."""
+        handle = -1
+        if pid is not None:
+            try:
+                handle = os.pidfd_open(pid)
+            except (AttributeError, OSError):
+                # Where there is no such handle, look now and then.
+                seconds = self.POLL_SECONDS if seconds is None else min(seconds, self.POLL_SECONDS)
         try:
-            handle = os.pidfd_open(pid)
-        except (AttributeError, OSError):
-            # Where there is no such handle, look now and then.
-            time.sleep(self.POLL_SECONDS if seconds is None else min(seconds, self.POLL_SECONDS))
-            return
-        try:
-            ready, _, _ = select.select([handle, self._end.fileno()], [], [], seconds)
+            watched = [self._end.fileno(), *([handle] if handle >= 0 else [])]
+            ready, _, _ = select.select(watched, [], [], seconds)
             if self._end.fileno() in ready:
                 self._end.recv(4096)
         finally:
-            os.close(handle)
+            if handle >= 0:
+                os.close(handle)
 
 
 class Signals:
@@ -187,6 +202,11 @@ class Signals:
         """When a program that was asked to end is ended."""
         self._waiting: list[int] = []
         self._handler: Callable[[int], None] | None = None
+
+    @property
+    def end_asked(self) -> bool:
+        """Whether any signal so far asks to end."""
+        return self.kill_at is not None or any(ending(number) for number in self._waiting)
 
     def forward_to(self, handler: Callable[[int], None] | None) -> None:
         """Give every signal to the handler, those that came before it too; None: keep what comes."""

@@ -118,7 +118,7 @@ def command_line() -> Parser:
     add("--cpu-time", type=_count, default=60, metavar="S", help="CPU seconds of each process (%(default)s)")
     add("--memory-mb", type=_count, default=4096, metavar="MB", help="writable memory of each process (%(default)s)")
     add("--file-mb", type=_count, default=512, metavar="MB", help="size of each file written (%(default)s)")
-    add("--processes", type=_count, default=128, metavar="N", help="processes and threads (%(default)s)")
+    add("--processes", type=_count, default=128, metavar="N", help="processes at a time (%(default)s)")
     add("--workdir", metavar="DIR", help="working folder (default: a temporary one with the files that COMMAND names)")
     add("--copy", action="append", default=[], metavar="PATH", help="copy this too; may be repeated")
     add("--env", action="append", default=[], metavar="NAME", help="pass this variable on; may be repeated")

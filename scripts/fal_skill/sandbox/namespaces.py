@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ..errors import UsageError
-from .children import FORWARDED, GRACE_SECONDS, TIMED_OUT, Bell, Signals, die_with_parent
+from .children import FORWARDED, TIMED_OUT, Signals, die_with_parent, supervised
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWUSER = 0x10000000
@@ -110,21 +110,8 @@ class Inside:
 
     def wait(self, signals: Signals, limit: float | None) -> tuple[int, str | None]:
         """Return (exit code, which limit ended it or None); raise UsageError when there was no such program."""
-        deadline = None if limit is None else time.monotonic() + limit
-        ended_by = None
         signals.forward_to(self.send)
-        with Bell() as bell:
-            while not self._guard_gone():
-                moments = [moment for moment in (deadline, signals.kill_at) if moment is not None]
-                bell.wait(self._pid, max(0.0, min(moments) - time.monotonic()) if moments else None)
-                now = time.monotonic()
-                if signals.kill_at is not None and now >= signals.kill_at:
-                    self.send(signal.SIGKILL)
-                    signals.kill_at = now + GRACE_SECONDS
-                elif deadline is not None and now >= deadline:
-                    ended_by, deadline = "wall-clock", None
-                    self.send(signal.SIGTERM)
-                    signals.kill_at = now + GRACE_SECONDS
+        ended_by = supervised(self._pid, self._guard_gone, self.send, signals, limit)
         signals.forward_to(None)
         last = self._last_word()
         if ended_by is not None:

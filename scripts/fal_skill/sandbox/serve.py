@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import shlex
-import signal
 import sys
-import threading
-from types import FrameType
 
 from ..console import chosen_format, print_json, print_text, warn
 from ..errors import EXIT_DONE
+from .children import Bell, caught_signals
 from .exec import summary, writable, write_report
 from .local import Sandbox
 from .settings import Settings
@@ -23,25 +21,18 @@ def served(settings: Settings, *, port: int, format: str | None, report: str | N
     """
     if report is not None:
         writable(report)
-    over = threading.Event()
-
-    def end(number: int, frame: FrameType | None) -> None:
-        over.set()
-
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), end)
-    sandbox = Sandbox(settings, port=port)
-    try:
-        sandbox.on_ready = import_soon
-        sandbox.start()
-        sandbox.wait_ready()
-        tell(sandbox, chosen_format(format))
-        while not over.wait(3600):
-            pass
-        final = {**sandbox.report(final=True), "exit_code": EXIT_DONE, "ended_by": None, "isolation": None}
-    finally:
-        sandbox.stop()
+    with caught_signals() as signals, Bell() as bell:
+        sandbox = Sandbox(settings, port=port)
+        try:
+            sandbox.on_ready = import_soon
+            sandbox.start()
+            sandbox.wait_ready()
+            tell(sandbox, chosen_format(format))
+            while not signals.end_asked:
+                bell.wait(None, None)
+            final = {**sandbox.report(final=True), "exit_code": EXIT_DONE, "ended_by": None, "isolation": None}
+        finally:
+            sandbox.stop()
     if report is not None:
         write_report(report, final)
     if not quiet:

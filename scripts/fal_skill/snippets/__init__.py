@@ -7,7 +7,7 @@
 
 from .options import FRAMEWORKS, LANGUAGES, PATTERNS, SnippetOptions
 from .outputs import Output, main_output
-from .render import Snippet, SnippetFile, download_line, render, result_path, user_model, written
+from .render import Snippet, SnippetFile, download_line, endpoint, render, result_path, user_model, written
 from .uploads import Upload, with_placeholders, with_uploads
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "SnippetOptions",
     "Upload",
     "download_line",
+    "endpoint",
     "main_output",
     "render",
     "result_path",

@@ -79,7 +79,29 @@ class Program:
             return f"pip install 'fal-client>=1.0.3,<2' {extra}".strip()
         extra = "express" if self.options.framework == "express" else ""
         extra = "@fal-ai/server-proxy@^1.2.1" if self.proxied else extra
-        return f"npm install @fal-ai/client@^1.10.1 {extra}".strip()
+        command = f"npm install @fal-ai/client@^1.10.1 {extra}".strip()
+        if self.language == "typescript" and not self.in_application:
+            types = "@types/node @types/express" if self.options.framework == "express" else "@types/node"
+            command += f" && npm install -D tsx typescript {types}"
+        return command
+
+    @property
+    def in_application(self) -> bool:
+        """Whether the program is part of a web application, which runs it: a page, or a route of Next.js."""
+        return self.options.browser or self.options.framework == "nextjs"
+
+    def run(self) -> str:
+        """Return the command that runs the program, or what runs it."""
+        if self.in_application:
+            return "your web application runs it"
+        if self.pattern == "webhook" and self.python:
+            server = "flask --app fal_webhook run" if self.options.framework == "flask" else "uvicorn fal_webhook:app"
+            return server
+        if self.python:
+            return f"python {self.filename}"
+        if self.language == "typescript":
+            return f"npx tsx {self.filename}  # Node >= 22.18 runs it directly: node {self.filename}"
+        return f"node {self.filename}"
 
     def _text(self, name: str) -> str:
         values = self._common() | (self._python() if self.python else self._javascript())

@@ -15,7 +15,7 @@ from .uploads import with_placeholders
 
 if TYPE_CHECKING:
     from ..arguments import Finding
-    from ..registry import Model
+    from ..registry import Model, Registry
     from .batches import JobCost
 
 
@@ -38,6 +38,8 @@ class Snippet:
     pattern: str
     install: str
     """The command that installs what the program imports."""
+    run: str
+    """The command that runs the program, or what runs it."""
     findings: tuple[Finding, ...] = ()
     """What is to be said of the arguments and of the pattern; an error makes the call fail."""
     more_files: tuple[SnippetFile, ...] = ()
@@ -63,6 +65,7 @@ class Snippet:
             "language": self.language,
             "pattern": self.pattern,
             "install": self.install,
+            "run": self.run,
             "findings": [finding.as_dict() for finding in self.findings],
         }
         if self.more_files:
@@ -128,6 +131,7 @@ def written(
         language=language,
         pattern=pattern,
         install=program.install(),
+        run=program.run(),
         more_files=tuple(SnippetFile(name, text) for name, text in others),
     )
 
@@ -136,6 +140,14 @@ def refuse_unwritable(arguments: dict[str, Any], language: str) -> None:
     """Raise InvalidArgumentsError for arguments that the language cannot write: before anything walks through them."""
     literal = python_literal if language.startswith("python") else javascript_literal
     literal(arguments)
+
+
+def endpoint(registry: Registry, slug: str) -> Model:
+    """Return the model of a slug, or of a user's own endpoint, which no catalogue lists.
+
+    Raises what ``Registry.require`` raises for any other name.
+    """
+    return (user_model(slug) if registry.get(slug) is None else None) or registry.require(slug)
 
 
 def user_model(slug: str) -> Model | None:

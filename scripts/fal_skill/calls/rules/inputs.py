@@ -33,6 +33,7 @@ MAX_CHOICES = 32
 
 _PLACEHOLDER = re.compile(r"[<>{}|…]|\.\.\.|^\W*$|your|example|placeholder|^[A-Z][A-Z0-9_]+$", re.IGNORECASE)
 _LOCAL_PATH = re.compile(r"^(?:\.{0,2}/|~/|[A-Za-z]:\\|file:)|^[^\s:?*]+\.[A-Za-z0-9]{2,5}$")
+_WEBHOOK_FIELDS = frozenset({"webhook_url", "webhook", "webhookUrl", "callback_url", "fal_webhook"})
 _SILENT = frozenset({"no-schema"})
 
 
@@ -65,6 +66,9 @@ def _arguments(file: File, call: Call, *, is_example: bool) -> Iterator[Problem]
         severity = finding.severity
         if call.pattern == REALTIME or len(models) > 1 or not call.certain:
             severity = chosen(severity, at_most=WARNING)
+        if finding.code == "unknown-field" and finding.path in _WEBHOOK_FIELDS:
+            hint = "a webhook is no input but the query parameter fal_webhook: webhook_url of submit, webhookUrl in JS"
+            finding = finding._replace(hint=hint)
         place = place_of(call.arguments, path) or call.place
         yield Problem(call.file, place, finding._replace(severity=severity), call)
 

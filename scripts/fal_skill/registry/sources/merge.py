@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...atomic import write
 from ...errors import UsageError
 from ..model import DIRECT, DOUBTFUL, KNOWN, LISTED, MERGED, UNLISTED, Model, Schema
 from ..snapshot import FORMAT, Snapshot
@@ -21,7 +21,9 @@ from .listing import Claim, Source, repaired, without_defaults
 from .media import Traits, category, media_in, media_out, output_files, with_slug_hint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator
+
+__all__ = ["document", "records", "snapshot_sources", "text_of", "write"]
 
 COMMON_DEFINITIONS = 9
 """How many nested objects are kept once in the header. Nine take a quarter off the file; more save little, and each
@@ -139,13 +141,12 @@ def document(sources: Iterable[Source]) -> str:
     return text_of(records(given), given)
 
 
-def text_of(made: list[dict[str, Any]], sources: Iterable[Source], more: Mapping[str, Any] | None = None) -> str:
+def text_of(made: list[dict[str, Any]], sources: Iterable[Source]) -> str:
     """Return the text of a registry file that holds these records.
 
     Args:
         made: the records, sorted by slug; they are changed.
         sources: where they come from.
-        more: further keys of the header.
     """
     definitions = _common(made)
     names = {_text(schema): name for name, schema in definitions.items()}
@@ -158,7 +159,6 @@ def text_of(made: list[dict[str, Any]], sources: Iterable[Source], more: Mapping
         "format": FORMAT,
         "as_of": max(as_of for _, as_of, _ in known),
         "count": len(made),
-        **(more or {}),
         "sources": [{"id": name, "as_of": as_of, "origin": origin} for name, as_of, origin in known],
         "defs": definitions,
     }
@@ -223,19 +223,3 @@ def _factored(value: Any, names: dict[str, str]) -> Any:
             return {"$ref": f"#/defs/{name}", **kept}
         return {key: _factored(item, names) for key, item in value.items()}
     return [_factored(item, names) for item in value] if isinstance(value, list) else value
-
-
-def write(path: Path, text: str) -> None:
-    """Write the file in one step: at any interruption the old file or the new one is there, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise

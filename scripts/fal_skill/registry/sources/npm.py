@@ -38,7 +38,8 @@ def types_text(version: str) -> str:
                 [npm, "pack", "--json", "--pack-destination", folder, f"{PACKAGE}@{version}"],
                 cwd=folder,
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                errors="replace",
                 timeout=_TIMEOUT,
                 check=True,
             )

@@ -193,7 +193,7 @@ class _Reader:
             for one in inner if isinstance(inner, list) and set(option) <= {"anyOf", "default"} else [option]:
                 if one not in flat:
                     flat.append(one)
-        if {} in flat:
+        if {} in flat or not flat:
             return {}
         enums = [one for one in flat if set(one) == {"enum"}]
         if len(enums) > 1:
@@ -227,14 +227,18 @@ class _Reader:
         if not isinstance(properties, dict) or not properties:
             return {}
         order = given.get("x-fal-order-properties")
-        names = [name for name in order if name in properties] if isinstance(order, list) else []
+        names = [name for name in _texts(order) if name in properties]
         names = list(dict.fromkeys([*names, *properties]))
         made: Schema = {"properties": {name: self.schema(properties[name], name, depth + 1) for name in names}}
         required = given.get("required")
-        needed = sorted({name for name in required if name in properties}) if isinstance(required, list) else []
+        needed = sorted({name for name in _texts(required) if name in properties})
         if needed:
             made["required"] = needed
         return made
+
+
+def _texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
 def _bounds(given: dict[str, Any]) -> Schema:
