@@ -310,3 +310,12 @@ STATUSES: dict[int, str] = {
 
 BALANCE_WORDS = ("locked", "balance", "exhaust", "credit", "top up", "payment", "billing", "insufficient", "suspended")
 """Words in the text of a 403 that mean money. fal's exact text is not documented."""
+
+
+def as_markdown() -> str:
+    """Return the table as the page ``references/errors.md`` shows it."""
+    rows = [
+        f"| `{failure.code}` | {failure.exit_code} | {failure.retry} | {failure.meaning} | {failure.next_step} |"
+        for failure in FAILURES.values()
+    ]
+    return "\n".join(("| code | exit | again? | meaning | next step |", "|---|---|---|---|---|", *rows))
