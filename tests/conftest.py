@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -29,6 +30,10 @@ class Done(NamedTuple):
     def json(self) -> Any:
         return json.loads(self.out)
 
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell that starts the tests in the background lets them ignore Ctrl-C, and the programs under test inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 RunScript = Callable[..., Done]
 
