@@ -24,8 +24,8 @@ from fal_skill.errors import (
     EXIT_USAGE,
     SkillError,
     UsageError,
-    shown,
 )
+from fal_skill.prices.budget import cap_from
 
 EXAMPLES = (
     """run_model.py fal-ai/flux/schnell --arguments '{"prompt": "a cat"}' --max-cost 0.01 --out cats""",
@@ -113,19 +113,6 @@ def checked(options: argparse.Namespace) -> argparse.Namespace:
         raise UsageError("--start-timeout must be more than 1 second", hint="fal's SDK takes no shorter one")
     options.max_cost = cap_from(options.max_cost)
     return options
-
-
-def cap_from(text: str | None) -> float | None:
-    """Return the cap in USD that the option names, or None without one."""
-    if text is None:
-        return None
-    try:
-        cap = float(text.removeprefix("$"))
-    except ValueError:
-        cap = -1.0
-    if not isfinite(cap) or cap < 0:
-        raise UsageError(f"--max-cost {shown(text, 30)} is not an amount in USD", hint="such as 2.50")
-    return cap
 
 
 def main() -> int:

@@ -16,7 +16,6 @@ from fal_skill.arguments import (
     WARNING,
     Finding,
     check_arguments,
-    check_call,
     check_slug,
     has_errors,
 )
@@ -198,7 +197,7 @@ def test_a_slug_that_the_newest_source_lacks_is_never_said_not_to_exist(
 
 
 def test_a_listed_slug_has_no_findings_of_its_own(registry: Registry) -> None:
-    assert check_call(registry, SCHNELL, {"prompt": "x"}) == []
+    assert check_slug(registry, SCHNELL) == []
 
 
 def deep(levels: int) -> Any:

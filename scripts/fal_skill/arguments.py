@@ -103,12 +103,6 @@ def check_slug(registry: Registry, slug: str) -> list[Finding]:
     return []
 
 
-def check_call(registry: Registry, slug: str, arguments: dict[str, Any]) -> list[Finding]:
-    """Return the findings on the slug and, where its model is known, on the arguments."""
-    model = registry.get(slug)
-    return check_slug(registry, slug) + (check_arguments(model, arguments) if model else [])
-
-
 def check_arguments(model: Model, arguments: dict[str, Any]) -> list[Finding]:
     """Return what does not fit, worst first; an empty list where the snapshot has nothing to object to.
 

@@ -34,7 +34,7 @@ KEY = "0a1b2c3d-1111-2222-3333-444455556666:fedcba9876543210"
 
 def call(prompt: str = "a cat", **more: Any) -> Call:
     arguments = {"prompt": prompt}
-    return Call(SLUG, digest_of(SLUG, arguments), arguments, "/tmp/out", **more)
+    return Call(SLUG, digest_of(SLUG, arguments), arguments, "out", **more)
 
 
 @pytest.fixture
@@ -229,7 +229,7 @@ def test_a_found_request_id_is_given_to_one_job_only(ledger: Ledger) -> None:
 
 
 def test_a_job_of_another_program_can_be_adopted_once(ledger: Ledger) -> None:
-    job = ledger.adopt(SLUG, "id-9", "/tmp/out")
+    job = ledger.adopt(SLUG, "id-9", "out")
     assert ledger.adopt(SLUG, "id-9", "/elsewhere") == job
     assert [entry.id for entry in ledger.unfinished()] == [job.id]
 

@@ -167,7 +167,7 @@ FAILURES: dict[str, Failure] = _table(
         "a service behind the model failed",
         "submit it again later; 5xx is not billed",
     ),
-    Failure("server-error", EXIT_UNAVAILABLE, LATER, "fal failed", "try again later; see status.fal.ai"),
+    Failure("server-error", EXIT_UNAVAILABLE, LATER, "fal failed", "try again later"),
     Failure("cancelled", EXIT_FINDINGS, NO, "the job was cancelled", "submit it again if it is still wanted"),
     Failure(
         "job-failed",
