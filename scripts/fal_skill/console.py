@@ -85,6 +85,11 @@ def print_text(text: str) -> None:
         sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 file", "2 files"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
 def warn(message: str) -> None:
     """Print one line to stderr."""
     if sys.stderr is not None:

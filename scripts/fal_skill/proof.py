@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
+from .console import counted
 from .errors import UnavailableError
 from .folders import cache_folder
 from .snippets import Upload, with_uploads
@@ -68,7 +69,7 @@ class Proof:
         if not self.ran:
             return f"not run: {self.because}"
         jobs = ", ".join(f"{job['slug']} {job['status']} {job['http_status']}" for job in self.jobs) or "no job"
-        files = f"{self.files_made} files made, {self.files_fetched} downloaded"
+        files = f"{counted(self.files_made, 'file')} made, {self.files_fetched} downloaded"
         wrong = f"; violations: {', '.join(self.violations)}" if self.violations else ""
         verdict = "ran" if self.passed else "FAILED"
         absent = f"; {', '.join(self.stand_ins)} does not exist here, a made-up file stood in" if self.stand_ins else ""

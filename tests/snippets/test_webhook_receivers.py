@@ -198,6 +198,29 @@ def test_the_python_receivers_fetch_the_keys_once_a_day(receiver: Receiver, fal:
     assert [path for _, path in fal.log].count("/rest/.well-known/jwks.json") == 1
 
 
+def test_the_python_receivers_fetch_changed_keys_before_they_refuse(receiver: Receiver, fal: FakeFal) -> None:
+    assert receiver.deliver(signed(), BODY)
+    raw = STRANGER.public_key().public_bytes_raw()
+    fal.public_key = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    assert not receiver.deliver(signed(signer=STRANGER), BODY), "at most once a minute"
+    receiver.module.key_set["fetched"] -= 61
+    assert receiver.deliver(signed(signer=STRANGER), BODY)
+    assert [path for _, path in fal.log].count("/rest/.well-known/jwks.json") == 2
+
+
+def test_the_python_receivers_give_the_id_back_when_the_work_fails(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(event: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(receiver.module, "work", failing)
+    receiver.module.handled.add("r-1")
+    with pytest.raises(OSError, match="disk full"):
+        receiver.handle(EVENT)
+    assert receiver.module.handled == set()
+
+
 def test_the_python_receivers_fetch_a_null_payload_by_id_and_show_a_failure(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..console import print_text, warn
+from ..console import counted, print_text, warn
 from ..errors import EXIT_FINDINGS, UnavailableError, UsageError
 from .children import Child, Signals, caught_signals
 from .isolation import Plan, isolated
@@ -93,8 +93,8 @@ def summary(report: dict[str, Any]) -> list[str]:
     lines = [
         f"sandbox: exit code {report['exit_code']}"
         + (f" (ended by the {report['ended_by']} limit)" if report.get("ended_by") else "")
-        + f", {counts['requests']} requests, {counts['jobs']} jobs"
-        + f", {len(made)} files made, {fetched} fetched"
+        + f", {counted(counts['requests'], 'request')}, {counted(counts['jobs'], 'job')}"
+        + f", {counted(len(made), 'file')} made, {fetched} fetched"
         + f"; at fal this would have cost {price}"
         + (f" and {unknown} jobs of unknown price" if unknown else "")
     ]
