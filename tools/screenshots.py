@@ -21,7 +21,10 @@ PICTURES = ROOT / "docs" / "pictures"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 ARGUMENTS = '{"prompt": "rain-soaked neon street at night", "image_size": "landscape_16_9"}'
 BRIEF = ["scripts/write_brief.py", "fal-ai/flux/schnell", "--format", "text", "--prove", "--arguments", ARGUMENTS]
-TYPED = f"$ sh .ci/uv run scripts/write_brief.py fal-ai/flux/schnell --format text --prove \\\n    --arguments '{ARGUMENTS}'"
+TYPED = (
+    "$ sh .ci/uv run scripts/write_brief.py fal-ai/flux/schnell --format text --prove \\\n"
+    f"    --arguments '{ARGUMENTS}'"
+)
 TERMINAL = """<!doctype html><meta charset="utf-8"><style>
 body {{ margin: 0; background: #16181d; }}
 pre {{ margin: 0; padding: 22px 26px; color: #d9dce3; font: 14px/1.45 "DejaVu Sans Mono", Menlo, Consolas, monospace;

@@ -29,6 +29,7 @@ from .workspace import TRANSCRIPTS, Iteration, RunRecord, read_json, write_json
 RECORDED = ROOT / "evals" / "recorded"
 SOURCE = "recorded from a coding agent"
 LABELLED = "by hand"
+_LOCKS = {"package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "uv.lock", "poetry.lock"}
 _RUN = re.compile(r"run-(\d+)")
 _ROUND = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 
@@ -123,8 +124,8 @@ def store(
     (place / "answer.md").write_text(taken.text, encoding="utf-8")
     given = {path: source.read_text(encoding="utf-8", errors="replace") for path, source in task.placed_files()}
     for name, text in taken.files.items():
-        if given.get(name) == text:
-            continue  # what the agent was given, unchanged
+        if given.get(name) == text or Path(name).name in _LOCKS:
+            continue  # what the agent was given, unchanged; what a package manager wrote
         target = place / "files" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")

@@ -180,6 +180,21 @@ def test_there_are_as_many_pictures_as_asked_each_with_its_own_url_and_content(c
     assert len({shelf.content(url) for url in shelf.files}) == 4
 
 
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        ({"maps": ["normal", "height"]}, ["normal", "height"]),
+        ({"maps": ["height", "height", "no such map"]}, ["height"]),
+        ({}, ["basecolor", "normal", "roughness", "metalness", "height"]),
+    ],
+)
+def test_a_call_that_lists_kinds_gets_one_file_of_each(
+    call: Call, sent: dict[str, Any], expected: list[str]
+) -> None:
+    result, _ = call("fal-ai/patina", image_url="https://example.com/wall.jpg", **sent)
+    assert [image["map_type"] for image in result["images"]] == expected
+
+
 @pytest.mark.parametrize(("count", "expected"), [(0, 1), (1, 1), (10**9, MAX_COUNT), (2.0, 2), ("3", 3)])
 def test_the_number_of_pictures_is_bounded(registry: Registry, count: Any, expected: int) -> None:
     model = registry.get(SCHNELL)

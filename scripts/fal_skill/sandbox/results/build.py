@@ -13,10 +13,10 @@ from ...registry.sources.names import file_kind
 from . import words
 from .files import facts, field_recipe, file_name, published
 from .schemas import DEEPEST, bounded, empty, fits, main_type, settled, shaped
-from .wishes import format_in, number, printable, wish
+from .wishes import MAX_COUNT, format_in, number, printable, wish
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ...registry import Model, Schema
 
@@ -59,6 +59,8 @@ class Builder:
         self.step = step
         self.draw = Random(self.wish.digest)
         self.last_file: dict[str, Any] = {}
+        self.chosen: dict[str, Any] = {}
+        """What kind of thing the list item in the making is, where the call asks for one item of each kind."""
 
     def result(self, schema: Schema) -> Any:
         """Return a value that fits the schema."""
@@ -101,7 +103,7 @@ class Builder:
 
     def choice(self, members: list[Any], name: str) -> Any:
         """Return one of the legal values: the argument of that name, else what suits best."""
-        sent = self.arguments.get(name)
+        sent = self.chosen.get(name, self.arguments.get(name))
         if isinstance(sent, (str, int, float)) and sent in members:
             return members[members.index(sent)]
         return next((best for best in ("en", "assistant") if best in members), members[0])
@@ -164,11 +166,28 @@ class Builder:
         stated = schema.get("items")
         inner: Schema = stated if isinstance(stated, dict) else {}
         least, most = schema.get("minItems", 0), schema.get("maxItems", math.inf)
-        count = int(max(least, min(most, self.length(inner, name, depth))))
-        listed = [self.value(inner, name, f"{path}[]", index, depth + 1) for index in range(count)]
+        field, kinds = self.kinds_asked(inner)
+        count = int(max(least, min(most, len(kinds) or self.length(inner, name, depth))))
+        listed = []
+        for index in range(count):
+            self.chosen = {field: kinds[index]} if index < len(kinds) else {}
+            listed.append(self.value(inner, name, f"{path}[]", index, depth + 1))
+        self.chosen = {}
         if schema.get("uniqueItems"):
             return [item for index, item in enumerate(listed) if item not in listed[:index]]
         return listed
+
+    def kinds_asked(self, inner: Schema) -> tuple[str, Sequence[Any]]:
+        """Return the field that says what an item is, and the kinds that the call lists: ``maps`` for ``map_type``."""
+        for field, stated in settled(inner).get("properties", {}).items():
+            members = stated.get("enum")
+            for name, wanted in self.model.properties.items() if members else ():
+                items = wanted.get("items")
+                if wanted.get("type") == "array" and isinstance(items, dict) and items.get("enum") == members:
+                    sent = self.arguments.get(name, self.model.default(name))
+                    kinds = sent if isinstance(sent, list) else members
+                    return field, tuple(dict.fromkeys(kind for kind in kinds if kind in members))[:MAX_COUNT]
+        return "", ()
 
     def length(self, inner: Schema, name: str, depth: int) -> int:
         """Return how many items a list of that name has."""
