@@ -181,6 +181,7 @@ def test_a_model_known_by_name_only_gets_a_note(registry: Registry) -> None:
     [
         ("fal-ai/flux-schnell", "unknown-slug", "fal-ai/flux/schnell"),
         ("fal-ai/veo3", "unlisted-slug", "--live"),
+        ("minimax/h3-max-turbo/text-to-video", "unknown-slug", "--live"),  # priced after the snapshot
         ("workflows/me/mine", "user-endpoint", ""),
         ("cassetteai/music-generator", "slug-case", "CassetteAI/music-generator"),
         ("FAL-AI/Flux/Schnell", "slug-case", "fal-ai/flux/schnell"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fal_skill.prices import price_of
 from fal_skill.registry import UNKNOWN, UNLISTED
 
 from ..grading.case import matches
@@ -56,7 +57,7 @@ def _exists(case: Case, slug: str) -> bool:
     if slug.startswith(_USER_ENDPOINTS):
         return True
     names = [slug, *(slug.removesuffix(tail) for tail in _TAILS)]
-    return any(case.registry.status(name) != UNKNOWN for name in names)
+    return any(case.registry.status(name) != UNKNOWN or price_of(name) is not None for name in names)
 
 
 def _status(case: Case, slug: str) -> str:

@@ -203,8 +203,10 @@ class Case:
             raise CannotRunError("running was not asked for")
         key = (program.block, tuple(faults), seconds)
         if key not in self._runs:
+            plain = self._runs.get((program.block, (), SECONDS))
+            known = plain.arguments if isinstance(plain, Run) and plain.jobs else None
             try:
-                self._runs[key] = run(program, self.task, self.answer, faults=key[1], seconds=seconds)
+                self._runs[key] = run(program, self.task, self.answer, faults=key[1], seconds=seconds, arguments=known)
             except CannotRunError as error:
                 self._runs[key] = error
             except (OSError, SkillError, ValueError, SubprocessError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from fal_skill.calls import Call
 from fal_skill.calls.call import CANCEL, MODEL_PATTERNS, RESULT, STATUS, UPLOAD
 
 from .answers import Answer, Block
+from .invocations import arguments_of, commands
 
 PYTHON = "python"
 JAVASCRIPT = ("javascript", "typescript")
@@ -72,10 +72,6 @@ _BROWSER = re.compile(
     r"""["']use client["']|from\s+["'](?:react|vue|svelte|solid-js|next)(?:/[^"']*)?["']|\bdocument\.(?:querySelector|getElementById|createElement|body)"""  # noqa: E501
     r"""|\bwindow\.|import\.meta\.env|localStorage\b"""
 )
-_INVOCATION = re.compile(
-    r"^\s*(?:\$\s+)?((?:[A-Z_]+=\S+\s+)*(?:uv run|python3?|node|npx tsx|tsx|npx ts-node|bun(?: run)?|deno run)\b[^\n|&;#]*)",  # noqa: E501
-    re.MULTILINE,
-)
 _ARGPARSE_MISSING = re.compile(r"the following arguments are required: (.+)")
 
 
@@ -86,8 +82,8 @@ class Program:
     block: Block
     filename: str
     calls: tuple[Call, ...]
-    arguments: tuple[str, ...] = ()
-    """What to call it with, as the answer itself does."""
+    invocations: tuple[tuple[str, ...], ...] = ((),)
+    """What to call it with, as the answer itself does; the likeliest first."""
     unsuited: str = ""
     """Why it is not run here; empty when it can be."""
     is_fragment: bool = False
@@ -112,12 +108,7 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
     blocks = [block for block in answer.code if block.language in (*RUNNABLE, "tsx")]
     names = _filenames(blocks)
     imported = _imported_names(blocks)
-    invocations = [
-        shlex_split(found)
-        for block in answer.code
-        if block.language == "shell"
-        for found in _INVOCATION.findall(block.code)
-    ]
+    invocations = commands(answer)
     found = []
     for block in blocks:
         calls = tuple(call for call in calls_in.get(block, ()) if call.pattern in ASKING)
@@ -129,7 +120,7 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
                 block,
                 names[block],
                 calls,
-                _arguments(names[block], invocations, len(blocks)),
+                arguments_of(names[block], invocations, len(blocks)),
                 _unsuited(block, stem_names(names)),
                 _is_fragment(block),
             )
@@ -224,30 +215,6 @@ def _is_available(module: str, language: str, own: frozenset[str]) -> bool:
         return True
     name = "/".join(module.split("/")[:2]) if module.startswith("@") else module.partition("/")[0]
     return name in NODE_MODULES
-
-
-def shlex_split(text: str) -> list[str]:
-    """Return the words of a shell command; none when it cannot be read."""
-    try:
-        return shlex.split(text, comments=True)
-    except ValueError:
-        return []
-
-
-def _arguments(filename: str, invocations: list[list[str]], blocks: int) -> tuple[str, ...]:
-    """Return the arguments with which the answer calls the program."""
-    base = filename.rpartition("/")[2]
-    for words in invocations:
-        at = next((place for place, word in enumerate(words) if word.rpartition("/")[2] == base), None)
-        if at is None and blocks == 1:  # the only program, under whatever name
-            at = next(
-                (place for place, word in enumerate(words) if re.search(r"\.(?:py|m?js|cjs|ts|mts)$", word)), None
-            )
-        if at is not None:
-            rest = words[at + 1 :]
-            if not any(word.startswith(("<", "[", "...", "…")) for word in rest):
-                return tuple(rest)
-    return ()
 
 
 def missing_arguments(output: str) -> tuple[str, ...]:

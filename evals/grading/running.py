@@ -141,19 +141,48 @@ def isolation_gap() -> str:
     return f"no network isolation: {(measures or {}).get('why_not', 'unknown reason')}"
 
 
-def run(program: Program, task: Task, answer: Answer, *, faults: Iterable[str] = (), seconds: float = SECONDS) -> Run:
+def run(
+    program: Program,
+    task: Task,
+    answer: Answer,
+    *,
+    faults: Iterable[str] = (),
+    seconds: float = SECONDS,
+    arguments: tuple[str, ...] | None = None,
+) -> Run:
     """Run the program in a fresh folder and return what it did; CannotRunError when it cannot be run here.
 
-    Arguments and input files that it turns out to need are made up, and it is started again.
-    ``faults``: see ``fal_skill.sandbox.faults``.
+    It is called as the answer calls it: of several ways the first that makes a job, else the first. Arguments and
+    input files that it turns out to need are made up, and it is started again.
+
+    Args:
+        program: what to run.
+        task: whose files are laid out.
+        answer: whose other files are laid out.
+        faults: see ``fal_skill.sandbox.faults``.
+        seconds: wall-clock limit.
+        arguments: how to call it, where that is known already.
     """
     if program.unsuited:
         raise CannotRunError(program.unsuited)
     gap = isolation_gap()
     if gap:
         raise CannotRunError(gap)
-    ordered = tuple(faults)
-    arguments = tuple(task.options("snippet_runs").get("arguments", ())) or program.arguments
+    stated = tuple(task.options("snippet_runs").get("arguments", ()))
+    ways = (arguments,) if arguments is not None else (stated,) if stated else program.invocations
+    first: Run | None = None
+    for way in ways:
+        made = _started(program, task, answer, way, tuple(faults), seconds)
+        if made.jobs:
+            return made
+        first = first or made
+    assert first is not None  # there is always one way
+    return first
+
+
+def _started(
+    program: Program, task: Task, answer: Answer, arguments: tuple[str, ...], faults: tuple[str, ...], seconds: float
+) -> Run:
     extra: dict[str, bytes] = {}
     for attempt in range(MAX_ATTEMPTS):
         with tempfile.TemporaryDirectory(prefix="fal-evals-") as name:
@@ -163,7 +192,7 @@ def run(program: Program, task: Task, answer: Answer, *, faults: Iterable[str] =
             for path, data in extra.items():
                 _write(folder, path, data)
             _place_arguments(folder, arguments)
-            made = _attempt(program, command, arguments, folder, Path(name), ordered, seconds)
+            made = _attempt(program, command, arguments, folder, Path(name), faults, seconds)
         if made.jobs or made.exit_code == 0 or attempt == MAX_ATTEMPTS - 1:
             break
         wanted, missing = missing_arguments(made.output), _missing_file(made.output)
@@ -358,7 +387,13 @@ def placeholder(given: Input) -> bytes:
     from fal_skill.sandbox import media
 
     suffix = given.path.rpartition(".")[2].lower()
-    wishes: dict[str, Any] = {"format": {"jpg": "jpeg"}.get(suffix, suffix)}
+    wishes: dict[str, Any] = {
+        "format": {"jpg": "jpeg"}.get(suffix, suffix),
+        "width": given.width,
+        "height": given.height,
+        "seconds": given.seconds,
+        "label": given.path,  # two files of one kind are not the same file
+    }
     for attempt in (wishes, {}):
         try:
             return bytes(media.make(given.kind, **attempt).content)

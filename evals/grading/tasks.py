@@ -28,6 +28,10 @@ class Input:
     path: str
     kind: str
     """image, video, audio, archive, 3d or file."""
+    width: int = 1024
+    """Pixels."""
+    height: int = 1024
+    seconds: float = 5.0
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,10 @@ def _inputs(value: Any, where: str) -> list[Input]:
     for item in value:
         if not isinstance(item, dict) or not isinstance(item.get("path"), str):
             raise UsageError(f"{where}: an input needs a path and a kind")
-        made.append(Input(safe_path(item["path"], where), str(item.get("kind", "file"))))
+        measures = {name: item[name] for name in ("width", "height", "seconds") if name in item}
+        if not all(isinstance(size, (int, float)) and 0 < size < 10_000 for size in measures.values()):
+            raise UsageError(f"{where}: the width and height of an input are pixels, its length seconds")
+        made.append(Input(safe_path(item["path"], where), str(item.get("kind", "file")), **measures))
     return made
 
 

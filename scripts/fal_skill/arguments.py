@@ -88,6 +88,14 @@ def check_slug(registry: Registry, slug: str) -> list[Finding]:
             return [
                 Finding(NOTE, "user-endpoint", "", f"{slug} is a user's own endpoint, which no catalogue lists", "")
             ]
+        from .prices import default_prices
+
+        price = default_prices().get(slug)
+        if price is not None:
+            message = f"no list up to {registry.as_of} has {slug}, but a price of {price.quote.as_of} does: it is newer"
+            return [
+                Finding(NOTE, "unknown-slug", "", message, "look its fields up on its page on fal.ai, or with --live")
+            ]
         likely = registry.suggest(slug)
         hint = f"did you mean {', '.join(likely)}?" if likely else "look it up on fal.ai/models"
         message = f"no source up to {registry.as_of} lists {shown(slug)}: it is misspelt, or newer"

@@ -188,9 +188,7 @@ def test_there_are_as_many_pictures_as_asked_each_with_its_own_url_and_content(c
         ({}, ["basecolor", "normal", "roughness", "metalness", "height"]),
     ],
 )
-def test_a_call_that_lists_kinds_gets_one_file_of_each(
-    call: Call, sent: dict[str, Any], expected: list[str]
-) -> None:
+def test_a_call_that_lists_kinds_gets_one_file_of_each(call: Call, sent: dict[str, Any], expected: list[str]) -> None:
     result, _ = call("fal-ai/patina", image_url="https://example.com/wall.jpg", **sent)
     assert [image["map_type"] for image in result["images"]] == expected
 
