@@ -122,7 +122,7 @@ def brief(
     snippet = render(model, arguments, language=language, pattern=pattern, options=options)
     cost = estimate(model, arguments, count)
     drafts = [variant for variant in (draft(model, arguments, cost, count),) if variant]
-    others = [Variant(slug, {}, other) for slug, other in cheaper_variants(registry, model, arguments)]
+    others = [Variant(*found) for found in cheaper_variants(registry, model, arguments)]
     return Brief(
         model=model,
         snapshot=registry.as_of,
