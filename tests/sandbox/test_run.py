@@ -23,6 +23,12 @@ def test_run_answers_with_the_result_itself(client: httpx.Client) -> None:
     assert reply.headers["x-fal-billable-units"] == "2"
 
 
+def test_what_is_billed_follows_the_size_where_the_price_does(client: httpx.Client) -> None:
+    size = {"width": 1920, "height": 1080}
+    reply = client.post(f"{RUN}/fal-ai/flux/dev", json={"prompt": "a cat", "num_images": 2, "image_size": size})
+    assert reply.headers["x-fal-billable-units"] == "4"  # two images of two megapixels
+
+
 def test_the_same_call_gets_the_same_result(client: httpx.Client) -> None:
     first, second, other = (
         client.post(f"{RUN}/{SCHNELL}", json={"prompt": prompt}).json() for prompt in ("a cat", "a cat", "a dog")

@@ -23,7 +23,7 @@ from .settings import MAX_JOBS_KEPT, Settings
 from .webhooks import Webhooks
 
 if TYPE_CHECKING:
-    from ..registry import Registry
+    from ..registry import Model, Registry
 
 
 class Service:
@@ -93,7 +93,7 @@ class Service:
         if policy or fault:
             error_type = "content_policy_violation" if policy else str(fault.value if fault else "")
             return (lambda job: failure(error_type)), True
-        units = billable_units(arguments)
+        units = billable_units(target.model, arguments)
         return (lambda job: result(lambda: self._result(target, arguments, lifecycle, job.id), units)), False
 
     def _result(self, target: Target, arguments: dict[str, Any], lifecycle: Lifecycle, job_id: str) -> Any:
@@ -144,7 +144,16 @@ def seed_of(target: Target, arguments: dict[str, Any]) -> str:
     return target.slug + json.dumps(arguments, sort_keys=True, separators=(",", ":"))
 
 
-def billable_units(arguments: dict[str, Any]) -> float:
-    """Return the units that a call is billed for, as far as its arguments tell: the number of images, or 1."""
+def billable_units(model: Model | None, arguments: dict[str, Any]) -> float:
+    """Return the units that a call is billed for: those of our estimate, else the number of images, or 1.
+
+    Where a range is estimated it is the most. fal counts what was made; the sandbox counts before it makes anything.
+    """
+    if model is not None:
+        from ..prices import estimate
+
+        quantity = estimate(model, arguments).quantity
+        if quantity is not None:
+            return quantity[1]
     images = arguments.get("num_images", 1)
     return float(images) if isinstance(images, int) and not isinstance(images, bool) and 0 < images <= 1000 else 1.0
