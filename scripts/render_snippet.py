@@ -31,6 +31,8 @@ EXAMPLES = (
       --arguments '{"start_image_url": "photo.jpg", "prompt": "slow zoom"}'""",
     """render_snippet.py fal-ai/flux/schnell --arguments @call.json --language typescript --pattern webhook \\
       --framework nextjs""",
+    """render_snippet.py fal-ai/flux/schnell --pattern batch --values prompts.csv --out images --max-cost 3""",
+    """render_snippet.py fal-ai/birefnet/v2 --pattern batch --values 'products/*.jpg' --out cutouts --max-cost 5""",
 )
 
 
@@ -57,6 +59,12 @@ def main() -> int:
     options.add_argument("--concurrency", type=int, default=2, metavar="N", help="pattern batch: jobs in flight")
     options.add_argument("--max-cost", type=float, default=1.0, metavar="USD", help="pattern batch: what all may cost")
     options.add_argument("--unit-cost", type=float, metavar="USD", help="pattern batch: what one job may cost at most")
+    options.add_argument(
+        "--values",
+        metavar="FILE|DIR/*",
+        help="pattern batch: read by the program: FILE.csv[:COLUMN], .txt (lines), .json (list), DIR/*.EXT, DIR/*",
+    )
+    options.add_argument("--out", metavar="DIR", help="pattern batch: save outputs here, named by input file or row")
     options.add_argument("--force", action="store_true", help="print the program although the arguments do not fit")
     options.add_argument(
         "--prove", action="store_true", help="run the program in the local sandbox and show the evidence"
@@ -79,6 +87,8 @@ def main() -> int:
         concurrency=asked.concurrency,
         max_cost=asked.max_cost,
         unit_cost=asked.unit_cost,
+        values=asked.values,
+        out=asked.out,
     )
     arguments = read_arguments(asked.arguments)
     snippet = render(model, arguments, language=asked.language, pattern=asked.pattern, options=wanted)

@@ -82,6 +82,11 @@ def test_arguments_that_must_fail_give_no_code_unless_forced(form: str) -> None:
         ([FLUX, "--expires", "soon"], 2, "--expires"),
         ([FLUX, "--framework", "flask"], 2, "pattern webhook"),
         ([FLUX, "--pattern", "batch", "--max-cost", "-1"], 2, "--max-cost"),
+        ([FLUX, "--values", "a.csv"], 2, "--values applies to pattern batch alone"),
+        ([FLUX, "--out", "images"], 2, "--out applies to pattern batch alone"),
+        ([FLUX, "--pattern", "batch", "--values", "photos/*.jpg"], 2, "takes no file"),
+        ([FLUX, "--pattern", "batch", "--values", "x" * 9000], 2, "none of the forms"),
+        ([FLUX, "--pattern", "batch", "--values", "a.csv", "--language", "javascript"], 2, "--language python"),
         ([FLUX, "--unknown"], 2, "--unknown"),
         ([], 2, "SLUG"),
     ],
@@ -95,6 +100,15 @@ def test_bad_input_is_one_line_with_the_documented_exit_code(arguments: list[str
     assert said in done.stderr and "Traceback" not in done.stderr
     assert len(lines) == 1 and len(lines[0]) < 600
     assert done.stdout == ""
+
+
+def test_a_batch_over_a_file_needs_no_value_in_the_arguments() -> None:
+    done = ran(FLUX, "--pattern", "batch", "--values", "prompts.csv", "--out", "images", "--max-cost", "3")
+    assert done.returncode == 0 and done.stderr == ""
+    made = json.loads(done.stdout)
+    assert list(made) == ["code", "filename", "language", "pattern", "install", "run", "findings"]
+    assert 'open("prompts.csv"' in made["code"] and 'OUT = Path("images")' in made["code"]
+    ast.parse(made["code"])
 
 
 def test_arguments_are_read_from_a_file_and_from_stdin(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from .result import Result, fails, not_applicable, passes
@@ -78,6 +79,7 @@ _MEANS = either(
     r"\bfaces?\b",
     r"\btextures?\b",
 )
+_PRICE = re.compile(r"\$\s?\d|\bcents?\b|¢")
 _NONE = either(
     r"\balready\b[^.;]{0,30}\bcheap(?:est)?\b",
     r"\b(?:no|none|not? any)\b[^.;]{0,40}\bcheaper\b",
@@ -96,7 +98,8 @@ def check(case: Case) -> Result:
             continue
         if _NONE.search(sentence):
             return passes(f'line {passage.line}: "{sentence}"')
-        if _MEANS.search(sentence) and ((cheap and iterate) or _is_offer(sentence)):
+        priced = iterate and _PRICE.search(sentence)  # "3 s, to test the move: $0.34"
+        if _MEANS.search(sentence) and ((cheap and iterate) or priced or _is_offer(sentence)):
             return passes(f'line {passage.line}: "{sentence}"')
     if not case.has_code and not case.task.asks_for("cheap_variant"):
         return not_applicable("the answer runs no model")

@@ -68,6 +68,9 @@ def check(case: Case) -> Result:
     counts = tuple(options.get("counts", ())) or _counts(case)
     if options.get("every"):
         return _every(references, named, tolerance)
+    if options.get("total") and (headline := _headline(references, named)) is not None:
+        # Other figures may stand beside it, such as what another rule would cost: the user takes the first.
+        named = [headline]
     return _any(references, named, fixed, tolerance, counts, total=bool(options.get("total")))
 
 
@@ -97,7 +100,8 @@ def _references(case: Case, options: dict[str, Any]) -> Iterable[Reference]:
         if model is None or (slug, repr(arguments)) in seen:
             continue
         seen.add((slug, repr(arguments)))
-        made = _reference(model, arguments, 1, {})
+        # What only the user's files tell, such as the size of an upscaled picture, the task tells.
+        made = _reference(model, {**options.get("assume", {}), **arguments}, 1, {})
         if made is not None:
             yield made
 
@@ -115,6 +119,8 @@ def _reference(model: Model, arguments: dict[str, Any], count: int, call: dict[s
         units = call["seconds"] / (60 if made.unit == "minute" else 1)
         low, high, quantity = rates[0] * units, rates[1] * units, (units, units)
     if low is None or high is None or quantity is None:
+        if made.unit in ("megapixel", "second", "minute", "1k_chars"):
+            return None  # the size of what the user has decides, and only the user knows it
         low, high, quantity = rates[0], rates[1], (1.0, 1.0)
     outputs = arguments.get("num_images", 1)
     return Reference(
@@ -202,6 +208,21 @@ def _every(references: list[Reference], named: list[Amount], tolerance: float) -
             return fails(f"{_task(reference)} costs {_money(low, high)}; the answer says {shown}")
         told.append(f"{found.text} for {_task(reference)}")
     return passes("; ".join(told))
+
+
+def _headline(references: list[Reference], named: list[Amount]) -> Amount | None:
+    """Return the largest amount of the first sentence that names one which is no unit price."""
+    for first in named:
+        together = [
+            amount
+            for amount in named
+            if amount.sentence == first.sentence
+            and amount.unit != "image"
+            and not any(_is_rate(amount, each) for each in references)
+        ]
+        if together:
+            return max(together, key=lambda amount: amount.high)
+    return None
 
 
 def _is_near(amount: Amount, low: float, high: float, tolerance: float) -> bool:

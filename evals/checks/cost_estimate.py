@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _UNKNOWN = either(
     r"\b(?:price|pricing|cost|rate)s?\b[^.;]{0,60}\b(?:unknown|not (?:known|published|listed|in the|available|fixed|stated)|varies|depends|n['’]t (?:know|have|find|published|listed))\b",  # noqa: E501
-    r"\b(?:no|not|n['’]t|cannot|unknown|unable)\b[^.;]{0,50}\b(?:price|pricing|cost|rate|quote|figure)s?\b",
+    r"(?:\b(?:no|not|cannot|unknown|unable)|n['’]t)\b[^.;]{0,50}\b(?:price|pricing|cost|rate|quote|figure)s?\b",
     r"\bbilled\b[^.;]{0,40}\b(?:compute|GPU|per second|by the second|by time)\b",
     r"\bcompute[- ]seconds?\b",
     r"\bunknown\b[^.;]{0,40}\b(?:cost|price)",

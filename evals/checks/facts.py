@@ -27,6 +27,9 @@ MAX_LINE = 2000
 _OLD_FORM = either(
     r"\b(?:older?|former|previous|legacy|outdated|deprecated|original|broken|wrong|bad|your|before|don['’]t|do not|instead of|March 2026|what you have|the blog)\b"  # noqa: E501
 )
+_NEXT_TIME = either(
+    r"\bnext (?:time|job|run)\b", r"\bin (?:the )?future\b", r"\bfrom now on\b", r"\bprevent\w*\b", r"\bavoid\b"
+)
 _PROMISE = either(
     r"\b(?:can(?:not|['’]t)|never|won['’]t|will not|no (?:risk|chance|way) of|impossible|guarantee\w*|at most once|exactly once|only once)\b[^.;]{0,40}\b(?:double[- ]?(?:charg|bill|pay|submi)\w*|(?:charged|billed|paid|pay|submitted|submit) (?:for )?(?:\w+ ){0,3}(?:twice|again)|duplicate (?:job|charge|submission)s?)\b",  # noqa: E501
     r"\b(?:no|prevents?|avoids?|rules? out|eliminates?)\b[^.;]{0,20}\b(?:double[- ](?:charg|bill|pay)\w*|duplicate (?:jobs?|charges?|submissions?|billing)|paying twice)\b",  # noqa: E501
@@ -59,6 +62,8 @@ class Claim:
     unless: re.Pattern[str] | None
     denied: bool
     rules: tuple[str, ...]
+    patterns: tuple[str, ...]
+    """Patterns of calls that it is about; empty: all. An answer that makes calls, but none of these, cannot make it."""
 
 
 @lru_cache(maxsize=1)
@@ -83,6 +88,7 @@ def _claim(entry: dict[str, Any]) -> Claim:
         unless,
         bool(entry.get("denied", True)),
         tuple(entry.get("rules", ())),
+        tuple(entry.get("patterns", ())),
     )
 
 
@@ -106,7 +112,7 @@ def check(case: Case) -> Result:
     for unwanted in options.get("says_not", ()):
         for block in case.answer.code:
             match = re.search(unwanted["pattern"], block.code)
-            if match:
+            if match and not _is_for_next_time(case, block):
                 return fails(f"{block.where} has {unwanted['what']}: {match[0]}")
     if confirmed:
         return passes("; ".join(confirmed))
@@ -117,7 +123,10 @@ def check(case: Case) -> Result:
 
 def false_claims(case: Case) -> Iterator[tuple[Claim, str]]:
     """Yield the false claims that the answer makes, with its words."""
+    made = {call.pattern for call in case.model_calls}
     for claim in claims():
+        if claim.patterns and made and not made & set(claim.patterns):
+            continue
         for problem in case.problems_of(*claim.rules, at_least="warning") if claim.rules else ():
             if not _is_shown_as_wrong(case, problem.file, problem.place.line):
                 yield claim, told(problem)
@@ -155,6 +164,14 @@ def _lines(block: Block) -> Iterator[tuple[int, str]]:
     for offset, line in enumerate(block.code.split("\n")):
         if len(line) <= MAX_LINE:
             yield block.line + offset, line
+
+
+def _is_for_next_time(case: Case, block: Block) -> bool:
+    """Whether a block shows how to do it another time, by its heading or the words right above it."""
+    above = [passage for passage in case.answer.prose if passage.line < block.line and not passage.file]
+    if block.is_file or not above:
+        return False
+    return any(_NEXT_TIME.search(text) for text in (above[-1].heading, above[-1].text[-300:]))
 
 
 def _is_shown_as_wrong(case: Case, file: str, line: int) -> bool:

@@ -78,7 +78,11 @@ _SAYS_WHY = either(
     r"\btimed? ?out\b",
     r"\bdeadline\b",
     r"\bstill running\b",
-    r"\bgave up\b",
+    r"\bg(?:a|i)v(?:e|ing) up\b",
+    r"\b(?:out of|no) time\b",
+    r"\bcancel\w*\b",
+    r"\btoo long\b",
+    r"\bnot finished\b",
     r"\babort\w*\b",
     r"\bstream ended\b",
 )

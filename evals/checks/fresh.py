@@ -9,7 +9,7 @@ from fal_skill.registry import UNLISTED
 
 from .money import amounts
 from .result import Result, fails, not_applicable, passes
-from .words import Found, either, said, sentences
+from .words import Found, either, is_denied, said, sentences
 
 if TYPE_CHECKING:
     from ..grading.case import Case
@@ -34,6 +34,8 @@ _AGE = either(
     r"\bshut(?:ting)? down\b",
     r"\bverify (?:that )?(?:it|the model|the endpoint|this) (?:is )?still\b",
     r"\bstill (?:listed|available|live|exists?)\b",
+    r"\bnot\W{0,4}since\b",
+    r"\b(?:may|might) be gone\b",
     r"\bsuccessor\b",
     r"\breplaced by\b",
 )
@@ -114,9 +116,9 @@ def _words_on_age(case: Case, slug: str) -> Found | None:
 def date_of_price(case: Case) -> str | None:
     """Return the sentence that dates a price, or None."""
     for sentence, passage in sentences(case.answer.said):
-        if (
-            _DATE.search(sentence) and (_ABOUT_PRICE.search(sentence) or _ABOUT_PRICE.search(passage.text))
-        ) or _CURRENT_SOURCE.search(sentence):
+        if (_DATE.search(sentence) and (_ABOUT_PRICE.search(sentence) or _ABOUT_PRICE.search(passage.text))) or (
+            _CURRENT_SOURCE.search(sentence) and not is_denied(sentence)
+        ):
             return f'line {passage.line}: "{sentence}"'
         if _DATE.search(sentence) and _ABOUT_PRICE.search(passage.heading):
             return f'line {passage.line}: "{sentence}"'

@@ -8,21 +8,28 @@ from typing import TYPE_CHECKING
 from ..grading.answers import quoted
 from . import arguments_valid, snippet_runs
 from .result import Result, fails, not_applicable, passes
-from .words import either, sentences
+from .words import MAX_SENTENCE, either, sentences
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..grading.answers import Passage
     from ..grading.case import Case
 
+_DID = r"\b(?:ran|run|runs|re-?ran|executed|exercised|test(?:ed|s)|tried|checked|verified|work(?:s|ed)?|pass(?:es|ed)|behaved|repeated)\b"  # noqa: E501
+_STAND_IN = (
+    r"\b(?:sandbox|stand[- ]?ins?|simulat\w+|imitat\w+|emulat\w+|mock(?:ed|s|ing)?|fake[ds]?|stub(?:bed|s)?|replay\w*|loopback"  # noqa: E501
+    r"|local (?:fal|server|queue|test server)|test server|end[- ]to[- ]end|Node \d+|fal[-_]client`? \(?\d|@fal-ai/client`?@? ?\(?\d)"  # noqa: E501
+)
 _RAN = either(
-    r"\b(?:I|we|I['’]ve|I have) (?:\w+ ){0,2}(?:ran|run|executed|tested|tried|exercised)\b",
-    r"\bran (?:it|this|them|the (?:\w+ ){0,3}(?:script|code|snippet|program))?\b[^.\n]{0,60}\b(?:sandbox|locally|mock|stub|fake|emulator|loopback|end[- ]to[- ]end)\b",  # noqa: E501
-    r"\b(?:was|were|been|is) (?:\w+ )?(?:run|executed|tested|exercised)\b[^.\n]{0,80}\b(?:sandbox|locally|mock|stub|fake|emulator|loopback|against|exit|end[- ]to[- ]end)\b",  # noqa: E501
+    rf"{_DID}.*{_STAND_IN}",
+    rf"{_STAND_IN}.*{_DID}",
     r"\bran in the (?:local |isolated )?sandbox\b",
-    r"\bexit code 0\b",
-    r"\bsandbox run\b",
+    r"\bexit(?:ed|s)?(?: with)?(?: code)? 0\b",
     r"\bproof:",
-    r"\bverified (?:by running|in the sandbox|end[- ]to[- ]end)\b",
     r"\bCOMPLETED 200\b",
+    r"\b(?:all )?\d+(?: of \d+)? (?:tests|cases|scenarios)\b.{0,40}\bpass",
+    r"\btests?: \d+ (?:of \d+ )?pass",
 )
 _CHECKED = either(
     r"\b(?:arguments?|inputs?|params?|parameters|fields?|call|payload|slug|id|endpoint|model|schema)\b[^.\n]{0,60}\b(?:were|was|are|is|been|have been)?\s*(?:checked|validated|verified|confirmed|cross-?checked)\b[^.\n]{0,80}\b(?:schema|registry|snapshot|openapi|offline|findings|20\d\d-\d\d|verify_slug|type definitions|endpoints\.d\.ts)\b",  # noqa: E501
@@ -37,19 +44,17 @@ _CHECKED = either(
 )
 _DETAIL = either(
     r"20\d\d-\d\d-\d\d",
-    r"\bno findings\b",
     r"\bfindings\b",
-    r"\bexit code\b",
+    r"\bexit(?:ed|s)?\b.{0,12}\d",
     r"\bCOMPLETED\b",
     r"\bsnapshot\b",
-    r"\b\d+ (?:jobs?|requests?|files?|POSTs?|submissions?)\b",
+    r"\b(?:\d+|one|two|three|four|five|six|both|all) (?:\w+ ){0,2}(?:jobs?|requests?|files?|images?|clips?|frames?|uploads?|POSTs?|submissions?|tests?|cases?|scenarios?|variants?|runs?)\b",  # noqa: E501
     r"https?://\S*(?:openapi|schema)",
     r"\boutput\b[^.\n]{0,30}:",
-    r"\bprinted\b",
-    r"\b(?:passed|passes)\b",
     r"\bendpoints\.d\.ts\b",
-    r"\bfal[-_]client[ =]+\d",
-    r"\bexit(?:ed|s)? (?:with )?(?:code )?\d\b",
+    r"\b(?:fal[-_]client|@fal-ai/client|fal[-_]ai/client)\b[`'\"]?[ =@(]{0,3}v?\d",
+    # What was tried, in a list: "a normal run, a missing key, a rejected input".
+    r"\b(?:upload|submi\w+|poll\w*|download\w*|resum\w+|retr\w+|reject\w+|refus\w+|dropped|lost|fail\w+|missing key|error|interrupt\w+|happy path|normal)\b[^.]{0,200},[^.]{0,200}\b(?:upload|submi\w+|poll\w*|download\w*|resum\w+|retr\w+|reject\w+|refus\w+|dropped|lost|fail\w+|missing|errors?|interrupt\w+|saved|collect\w+|parsing)\b",  # noqa: E501
 )
 _OUTPUT_BLOCK = re.compile(
     r"exit code 0|COMPLETED|\"findings\": ?\[\]|\bknown\b.{0,80}\blisted 20|snapshot of 20|ran in the|request_id|saved |\.fal\.media/",  # noqa: E501
@@ -115,11 +120,12 @@ def _claim(case: Case) -> tuple[str, str] | None:
         "",
     )
     for kind, pattern in (("ran", _RAN), ("checked", _CHECKED)):
-        for sentence, passage in sentences(case.answer.prose):
-            if not pattern.search(sentence) or _denies(sentence, pattern):
-                continue
-            detail = _DETAIL.search(passage.text) or quoted_output
-            if detail:
+        for sentence, passage, nearby in _told(case):
+            if (
+                pattern.search(sentence)
+                and not _denies(sentence, pattern)
+                and (_DETAIL.search(nearby) or quoted_output)
+            ):
                 return kind, f'line {passage.line}: "{quoted(sentence, 240)}"'
     told = next(
         (
@@ -133,20 +139,43 @@ def _claim(case: Case) -> tuple[str, str] | None:
     return ("checked", f'quoted output: "{quoted(told)}"') if told else None
 
 
+def _told(case: Case) -> Iterator[tuple[str, Passage, str]]:
+    """Yield what the answer says: each sentence, its passage, and the passage with those that belong to it.
+
+    What stands under a heading or a bold label such as "Tested:" is a claim of its own: "a normal run, a rejected
+    input". So the heading is read with each of its passages.
+    """
+    passages = case.answer.prose
+    for place, passage in enumerate(passages):
+        under = [other.text for other in passages[place : place + 12] if other.heading == passage.heading]
+        nearby = "\n".join(under)
+        label = (
+            f"{passage.heading}: "
+            if re.search(r"(?i)\b(?:tested|checked|ran|verified|proof|tests)\b", passage.heading)
+            else ""
+        )
+        for sentence in passage.sentences:
+            said = sentence[:MAX_SENTENCE]
+            yield (label + said if label and not _UNPROVED.search(label) else said), passage, nearby
+
+
 def _denies(sentence: str, pattern: re.Pattern[str]) -> bool:
-    """Whether the sentence says that it was *not* done: that part of it, not what follows a "but"."""
-    for part in re.split(r"\b(?:but|however|although|though|only)\b|[;—–]", sentence):
-        if pattern.search(part):
-            return (
-                _UNPROVED.search(part) is not None
-                or re.search(
-                    r"\b(?:you (?:can|should|could)|to (?:run|test|verify|check)|if you|once you|before you|please|would)\b",  # noqa: E501
-                    part,
-                    re.IGNORECASE,
-                )
-                is not None
-            )
-    return False
+    """Whether the sentence says that it was *not* done, or is to be: that part of it, not what follows a "but"."""
+    parts = [
+        part for part in re.split(r"\b(?:but|however|although|though|only)\b|[;—–]", sentence) if pattern.search(part)
+    ]
+    return bool(parts) and all(_UNPROVED.search(part) or _ADVICE.search(part) for part in parts)
+
+
+_ADVICE = either(
+    r"\byou (?:can|should|could|may|will)\b",
+    r"(?:^|[.:] )to (?:run|test|verify|check)\b",
+    r"\b(?:if|once|before|when|until) you\b",
+    r"\bplease\b",
+    r"\bwould\b",
+    r"^(?:\W*)(?:run|test|try|check|verify)\b",
+    r"\bin the morning\b",
+)
 
 
 def _untold(case: Case) -> str:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fal_skill.calls.call import (
     AI_SDK,
+    HTTP,
     JAVASCRIPT_SDK,
     OLD_JAVASCRIPT_SDK,
     PYTHON_SDK,
@@ -71,6 +72,10 @@ _ASKED = (
 def check(case: Case) -> Result:
     """Return whether the pattern and the language fit, and waiting is done with measure."""
     calls = [call for call in case.model_calls if call.client in SDKS]
+    once = case.task.asks_for("submit_once")
+    if not calls and once:
+        # A submit posted by hand, so that the SDK cannot repeat it, and followed by the SDK.
+        calls = [call for call in case.calls if call.client in SDKS]
     options = case.task.options("sdk_pattern")
     wanted = tuple(options.get("patterns", ())) or _asked(case)
     if not calls:
@@ -83,7 +88,8 @@ def check(case: Case) -> Result:
     spoken = {call.language for call in calls}
     if languages and not spoken & set(languages):
         return fails(f"the task asks for {' or '.join(languages)}, the code is in {', '.join(sorted(spoken))}")
-    if wanted and not used & set(wanted):
+    posted = {call.pattern for call in case.model_calls if call.client == HTTP} if once else set()
+    if wanted and not (used | posted) & set(wanted):
         first = calls[0]
         return fails(f"the task asks for {' or '.join(wanted)}, {first.file} line {first.line} calls {first.method}")
     if not wanted:

@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from ..grading.running import Run
 
 _NEEDS_PACKAGE = re.compile(r"(?:ModuleNotFoundError: No module named|Cannot find package) '([\w@/.-]+)'")
+_OWN_KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[0-9a-f]{16,}")
+_CRASH = re.compile(r"Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?$|SyntaxError|\bError: ", re.MULTILINE)
+_GUARD = re.compile(
+    r"\b(?:expected|wrong|too (?:small|short|large|few|little)|not (?:a|an|the|enough|\d)|no detail|detail|placeholder|size|pixels?|images?|drawings?|duplicates?)\b",  # noqa: E501
+    re.IGNORECASE,
+)
+"""What a program says that looks at its input before it pays: stand-ins are not what it was written for."""
 _NEEDS_INPUT = re.compile(r"EOFError: EOF when reading a line")
 _NEEDS_VARIABLE = re.compile(
     r"KeyError: '([A-Z][A-Z0-9_]{3,})'|(?:environment variable|env var)\s+[`'\"]?([A-Z][A-Z0-9_]{3,})|(?:set|missing|required?)\s+[`'\"]?([A-Z][A-Z0-9]*_[A-Z0-9_]+)\b",  # noqa: E501
@@ -70,6 +77,16 @@ def _excuse(run: Run) -> str:
         and name.isupper()
     ):
         return f"it needs the variable {name}"
+    if _OWN_KEY.search(run.program.block.code) and re.search(r"\b401\b|[Ii]nvalid credentials", run.output):
+        return "it brings a key of its own, which the sandbox does not take"
+    if (
+        not run.jobs
+        and not run.hung
+        and run.exit_code > 0
+        and _GUARD.search(run.output)
+        and not _CRASH.search(run.output)
+    ):
+        return f"it refuses what it was given, before any call: {run.last_line()}"
     refused = [
         host for host in run.report.get("refused_hosts", {}) if not host.endswith(("fal.ai", "fal.run", "fal.media"))
     ]
@@ -86,6 +103,8 @@ def _wrong(run: Run) -> str:
         return f"{refused[0]['slug']} answered {refused[0]['http_status']}"
     if run.exit_code != 0:
         return f"it ended with exit code {run.exit_code}"
+    if any(job["http_status"] is None for job in run.jobs):
+        return ""  # submitted, and left to be collected later
     if not run.accepted:
         unknown = [remark for remark in run.violations if remark["code"] == "unknown-slug"]
         return unknown[0]["message"] if unknown else "it ran no job"

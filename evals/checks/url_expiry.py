@@ -87,6 +87,7 @@ _OTHER_THING = either(
     r"\bscratch\b",
     r"\bframe rate\b",
 )
+_SLUG = re.compile(r"`?\b(?:fal-ai|[a-z0-9-]+)/[\w.-]+(?:/[\w.-]+)*`?")
 _FOREVER = either(
     r"\b(?:urls?|links?)\b[^.;]{0,30}\b(?:never expires?|do(?:es)? ?n[o'’]t expire|(?:are|is|stay) permanent|permanent links?|(?:stay|live|kept)s? (?:up )?forever)\b",  # noqa: E501
     r"\bpermanent (?:url|link)s?\b",
@@ -95,7 +96,8 @@ _FOREVER = either(
 
 def check(case: Case) -> Result:
     """Return whether the answer warns of URLs that do not last."""
-    for sentence, passage in sentences(case.answer.said):
+    for said, passage in sentences(case.answer.said):
+        sentence = _SLUG.sub("MODEL", said)  # a model may be gone, too
         if _TEMPORARY.search(sentence) and _is_about_output(sentence, passage.heading) and not _is_forever(sentence):
             return passes(f'line {passage.line}: "{sentence}"')
     for sentence, passage in sentences(case.answer.said):
@@ -125,7 +127,12 @@ def _is_about_output(sentence: str, heading: str) -> bool:
         return _SUBJECT.search(sentence) is not None
     return (
         _SUBJECT.search(sentence) is not None
-        and re.search(r"\b(?:fal|download\w*|re-?host\w*|save|copy|keep|store[sd]?|cdn)\b", sentence, re.I) is not None
+        and re.search(
+            r"\b(?:fal|download\w*|re-?host\w*|sav(?:es?|ed|ing)|cop(?:y|ies|ied)|keeps?|store[sd]?|cdn|public)\b",
+            sentence,
+            re.I,
+        )
+        is not None
     )
 
 

@@ -129,8 +129,16 @@ class Answer:
 
     @cached_property
     def words(self) -> int:
-        """The number of words in the prose of the answer itself."""
-        return sum(len(passage.text.split()) for passage in self.prose if not passage.file)
+        """The number of words in the prose of the answer itself: no code, no tables, no addresses, no marks."""
+        return sum(
+            len(_WORD.findall(_ADDRESS.sub(" ", passage.text)))
+            for passage in self.prose
+            if not passage.file and passage.kind != "row"
+        )
+
+
+_ADDRESS = re.compile(r"https?://\S+")
+_WORD = re.compile(r"\S*\w\S*")
 
 
 def clean(text: str) -> str:

@@ -21,6 +21,9 @@ _FREE = re.compile(
     r"|resume|collect|request[-_]?id|adopt|resend|redo|retry[-\w]*|fetch)(?:=.*)?"
 )
 """Options with which a program asks for no new job."""
+_FREE_COMMANDS = frozenset(
+    {"check", "quote", "plan", "status", "list", "finish", "collect", "attach", "release", "verify"}
+)
 _PROGRAM = re.compile(r"\.(?:py|m?js|cjs|ts|mts)$")
 _PLACEHOLDERS = ("<", "[", "...", "…")
 
@@ -30,6 +33,7 @@ def commands(answer: Answer) -> list[list[str]]:
     scripts = _scripts(answer.files)
     texts = [found for block in answer.code if block.language == "shell" for found in _COMMAND.findall(block.code)]
     texts += [found for passage in answer.prose for found in _COMMAND.findall("\n".join(_quoted(passage.text)))]
+    texts += [found for passage in answer.comments for found in _COMMAND.findall(passage.text)]
     made = []
     for text in texts:
         npm = _NPM.match(text.strip())
@@ -54,7 +58,11 @@ def arguments_of(filename: str, invocations: list[list[str]], programs: int) -> 
             continue
         found.append(tuple(words[at + 1 :]))
     # Answers show the free trial run first; what is to be graded is the run that makes a job.
-    paid = [each for each in found if not any(_FREE.fullmatch(word) for word in each)]
+    paid = [
+        each
+        for each in found
+        if not any(_FREE.fullmatch(word) for word in each) and not (each and each[0] in _FREE_COMMANDS)
+    ]
     return tuple(dict.fromkeys([*paid[:MAX_INVOCATIONS], ()]))
 
 

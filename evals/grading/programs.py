@@ -72,6 +72,10 @@ _BROWSER = re.compile(
     r"""["']use client["']|from\s+["'](?:react|vue|svelte|solid-js|next)(?:/[^"']*)?["']|\bdocument\.(?:querySelector|getElementById|createElement|body)"""  # noqa: E501
     r"""|\bwindow\.|import\.meta\.env|localStorage\b"""
 )
+_TEST = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.)|[._]test\.\w+$|(?:^|/)mock[\w-]*\.\w+$")
+"""Names of an answer's own tests, which are not what it delivers."""
+_USAGE = re.compile(r"^usage:? +(?:\w+ +)?\S+\.(?:py|m?js|ts) +([^\[\n]{1,200})", re.IGNORECASE | re.MULTILINE)
+_PLACEHOLDER = re.compile(r"[<'\"]?([A-Za-z][\w-]*)[>'\"]?")
 _ARGPARSE_MISSING = re.compile(r"the following arguments are required: (.+)")
 
 
@@ -107,13 +111,18 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
     """
     blocks = [block for block in answer.code if block.language in (*RUNNABLE, "tsx")]
     names = _filenames(blocks)
-    imported = _imported_names(blocks)
+    imported = _imported_names([block for block in blocks if not _TEST.search(names[block])])
     invocations = commands(answer)
     found = []
+    asking = {block: tuple(call for call in calls_in.get(block, ()) if call.pattern in ASKING) for block in blocks}
+    stems = {block: names[block].rpartition("/")[2].rpartition(".")[0] for block in blocks}
+    modules_asking = {stems[block]: asking[block] for block in blocks if block.name and asking[block]}
     for block in blocks:
-        calls = tuple(call for call in calls_in.get(block, ()) if call.pattern in ASKING)
-        stem = names[block].rpartition("/")[2].rpartition(".")[0]
-        if not calls or (stem in imported and block.name):
+        # What asks fal may stand in a module of the answer's own: then the program is what imports it.
+        calls = asking[block] or tuple(
+            call for name in _imported_names([block]) for call in modules_asking.get(name, ())
+        )
+        if not calls or _TEST.search(names[block]) or (stems[block] in imported and block.name):
             continue
         found.append(
             Program(
@@ -218,10 +227,11 @@ def _is_available(module: str, language: str, own: frozenset[str]) -> bool:
 
 
 def missing_arguments(output: str) -> tuple[str, ...]:
-    """Return stand-ins for the arguments that argparse says are required, or none."""
+    """Return stand-ins for the arguments that argparse, or a usage line, says are required; or none."""
     match = _ARGPARSE_MISSING.search(output)
     if match is None:
-        return ()
+        usage = _USAGE.search(output)
+        return tuple(stand_in(name) for name in _PLACEHOLDER.findall(usage[1])) if usage else ()
     made: list[str] = []
     for name in match[1].split(", "):
         option = name.split("/")[-1].strip()

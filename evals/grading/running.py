@@ -174,14 +174,13 @@ def run(
         raise CannotRunError(gap)
     stated = tuple(task.options("snippet_runs").get("arguments", ()))
     ways = (arguments,) if arguments is not None else (stated,) if stated else program.invocations
-    first: Run | None = None
+    tried = []
     for way in ways:
         made = _started(program, task, answer, way, tuple(faults), seconds)
         if made.jobs:
             return made
-        first = first or made
-    assert first is not None  # there is always one way
-    return first
+        tried.append(made)
+    return next((made for made in tried if made.exit_code), tried[0])  # what stopped it says more than a dry run
 
 
 def _started(

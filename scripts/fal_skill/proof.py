@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .console import counted
 from .errors import UnavailableError
 from .folders import cache_folder
-from .snippets import Upload, with_uploads
+from .snippets import BatchInputs, Upload, with_uploads
 
 if TYPE_CHECKING:
     from .registry import Model
@@ -56,6 +57,8 @@ class Proof:
     """The end of what the program printed."""
     stand_ins: tuple[str, ...] = ()
     """Local files that do not exist, and for which made-up ones stood in."""
+    shortened: str = ""
+    """Which part of a batch's values was run, when not all: ``the first 20 of 300 in prompts.csv``."""
 
     @property
     def passed(self) -> bool:
@@ -68,12 +71,14 @@ class Proof:
         """The evidence on one line."""
         if not self.ran:
             return f"not run: {self.because}"
-        jobs = ", ".join(f"{job['slug']} {job['status']} {job['http_status']}" for job in self.jobs) or "no job"
+        ends = Counter(f"{job['slug']} {job['status']} {job['http_status']}" for job in self.jobs)
+        jobs = ", ".join(end if count == 1 else f"{count} × {end}" for end, count in ends.items()) or "no job"
         files = f"{counted(self.files_made, 'file')} made, {self.files_fetched} downloaded"
         wrong = f"; violations: {', '.join(self.violations)}" if self.violations else ""
         verdict = "ran" if self.passed else "FAILED"
         absent = f"; {', '.join(self.stand_ins)} does not exist here, a made-up file stood in" if self.stand_ins else ""
-        how = f"exit code {self.exit_code}, {jobs}; {files}{absent}{wrong}"
+        part = f"; run with {self.shortened}" if self.shortened else ""
+        how = f"exit code {self.exit_code}, {jobs}; {files}{part}{absent}{wrong}"
         return f"{verdict} in the local sandbox with {self.sdk}: {how}"
 
     def as_dict(self) -> dict[str, Any]:
@@ -96,17 +101,28 @@ def prove(model: Model, arguments: dict[str, Any], snippet: Snippet) -> Proof:
         return Proof(False, because or "code for a browser needs a page and a server")
     if missing := missing_package():
         raise ModuleNotFoundError(f"No module named {missing!r}", name=missing)
+    reads = snippet.reads
+    if reads is not None:  # the program takes this field from its source
+        arguments = {name: value for name, value in arguments.items() if name != reads.vary.field}
+        if outside := next((path for path in (reads.values.path, reads.out or "") if not _inside(path)), None):
+            return Proof(False, f"{outside} lies outside the working folder: prove it with a folder below this one")
     _, uploads = with_uploads(model, arguments)
     python = snippet.language.startswith("python")
     with _folder(python) as folder:
+        given = BatchInputs(reads, folder) if reads is not None else None
+        if given is not None:
+            uploads = (*uploads, *given.uploads)
         stand_ins = tuple(upload.path for upload in uploads if not Path(upload.path).expanduser().is_file())
+        if given is not None:
+            stand_ins = (*given.stand_ins, *stand_ins)
         for upload in uploads:
             if not _placed(upload, model, folder):
                 return Proof(False, f"{upload.path} does not exist and lies outside the working folder")
         for name, code in [(snippet.filename, snippet.code), *((f.filename, f.code) for f in snippet.more_files)]:
             (folder / name).write_text(code, encoding="utf-8")
         command = [sys.executable, snippet.filename] if python else _node_command(folder, snippet)
-        return replace(_run(command, folder, _sdk(python)), stand_ins=stand_ins)
+        shortened = given.shortened if given is not None else ""
+        return replace(_run(command, folder, _sdk(python)), stand_ins=stand_ins, shortened=shortened)
 
 
 def missing_package() -> str | None:
@@ -180,7 +196,7 @@ def _placed(upload: Upload, model: Model, folder: Path) -> bool:
     """Put the file, or a stand-in, where the snippet looks for it; return whether it is there."""
     path = PurePath(upload.path)
     source = Path(upload.path).expanduser()
-    if path.is_absolute() or ".." in path.parts or upload.path.startswith("~"):
+    if not _inside(upload.path):
         return source.is_file()
     target = folder / path
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -199,6 +215,12 @@ def _placed(upload: Upload, model: Model, folder: Path) -> bool:
         made = media.make(kind)
     target.write_bytes(made.content)
     return True
+
+
+def _inside(text: str) -> bool:
+    """Return whether a path lies in the folder that a program is started in."""
+    path = PurePath(text)
+    return not (path.is_absolute() or ".." in path.parts or text.startswith("~"))
 
 
 def _sdk(python: bool) -> str:

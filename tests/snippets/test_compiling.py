@@ -7,6 +7,7 @@ The whole matrix is in ``tests/benchmarks/bench_snippets.py``.
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -19,8 +20,8 @@ from snippets.samples import sample_arguments
 STRIDE = 12
 
 
-def variants(language: str, pattern: str) -> list[SnippetOptions]:
-    """Return the options that together reach every line of a pattern's templates."""
+def variants(language: str, pattern: str, *, of_files: bool = False) -> list[SnippetOptions]:
+    """Return the options that together reach every line of a pattern's templates; ``of_files``: the model takes one."""
     queue, javascript = pattern in ("subscribe", "submit"), language in ("javascript", "typescript")
     lifetime = None if pattern == "realtime" or (javascript and pattern == "stream") else "7d"
     timeout = 90.0 if pattern in ("subscribe", "run", "submit") else None
@@ -28,6 +29,13 @@ def variants(language: str, pattern: str) -> list[SnippetOptions]:
         download=pattern != "realtime", errors=True, logs=queue, client_timeout=timeout, expires=lifetime, unit_cost=0.1
     )
     made = [SnippetOptions(), full]
+    if pattern == "batch":
+        made += [
+            replace(full, values="texts.txt", out="made"),
+            replace(full, values="texts.json" if javascript else "texts.csv", download=False),
+        ]
+        if of_files:
+            made += [replace(full, values=f"files/*{ending}", out="made") for ending in ("", ".jpg")]
     if pattern == "webhook":
         made = [
             SnippetOptions(framework=name, download=save) for name in FRAMEWORKS[language] for save in (True, False)
@@ -49,12 +57,12 @@ def test_subscribe_compiles_for_every_model(language: str) -> None:
 
 @pytest.mark.parametrize(("language", "pattern"), list(itertools.product(LANGUAGES, PATTERNS)))
 def test_each_pattern_compiles_with_all_options_for_a_sample_of_models(language: str, pattern: str) -> None:
-    options, count = variants(language, pattern), 0
+    count = 0
     for number, model in enumerate(default_registry()):
         if number % STRIDE:
             continue
         arguments = sample_arguments(model, local_files=number % (2 * STRIDE) == 0)
-        for choice in options:
+        for choice in variants(language, pattern, of_files=any("." not in item.path for item in model.file_inputs)):
             try:
                 snippet = written(model, arguments, language, pattern, choice)
             except UsageError as error:

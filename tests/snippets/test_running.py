@@ -376,7 +376,7 @@ def test_a_batch_stops_at_its_budget_over_all_runs(tmp_path: Path, fal: FakeFal,
     path = batch(tmp_path, language, ["a", "b", "c", "d", "e"])
     for _ in range(2):
         done = run(fal, path)
-        assert done.code == 0, done.stderr
+        assert done.code == 1, done.stderr
         assert len(fal.submissions) == 3  # 3 × 0.01 USD fit into 0.03
         assert "over budget" in done.stdout
         assert sorted(states(tmp_path).values()) == ["done", "done", "done", "new", "new"]
@@ -388,7 +388,7 @@ def test_a_batch_counts_a_lost_reply_and_does_not_send_it_again(tmp_path: Path, 
     path = batch(tmp_path, language, ["a", "b", "c", "d"])
     for _ in range(2):
         done = run(fal, path)
-        assert done.code == 0, done.stderr
+        assert done.code == 1, done.stderr
         assert len(fal.submissions) == 3
         assert sorted(states(tmp_path).values()) == ["done", "done", "new", "sent"]
         assert "dashboard" in done.stdout
@@ -408,7 +408,7 @@ def test_a_batch_goes_on_when_one_upload_fails(tmp_path: Path, fal: FakeFal, lan
     path = program(tmp_path, "fal-ai/wizper", {"audio_url": "PLACE"}, language, "batch", options)
     path.write_text(path.read_text().replace('["PLACE"]', '["missing.mp3", "good.mp3"]'))
     done = run(fal, path)
-    assert "missing.mp3" in done.stderr
+    assert done.code == 1 and "missing.mp3" in done.stdout
     assert [job.arguments for job in fal.submissions] == [{"audio_url": f"{fal.base}/files/good.mp3"}]
 
 
@@ -428,7 +428,7 @@ def test_a_batch_sends_failed_jobs_again_only_when_told_to(tmp_path: Path, fal: 
     path = batch(tmp_path, language, ["a"])
     for _ in range(2):
         done = run(fal, path)
-        assert done.code == 0, done.stderr
+        assert done.code == 1, done.stderr
         assert states(tmp_path) == {"a": "failed"}
         assert DETAIL[0]["msg"] in done.stdout
         assert len(fal.submissions) == 1
@@ -446,7 +446,7 @@ def test_a_batch_that_is_refused_costs_nothing_and_can_be_run_again(
     fal.faults.refuse_submit = status
     path = batch(tmp_path, language, ["a", "b", "c"])
     done = run(fal, path)
-    assert done.code == 0 and "refused" in done.stdout, done.stderr
+    assert done.code == 1 and "refused" in done.stdout, done.stderr
     assert states(tmp_path) == {"a": "new", "b": "new", "c": "new"}
     fal.faults.refuse_submit = None
     assert run(fal, path).code == 0
@@ -466,7 +466,7 @@ def test_a_batch_that_reaches_no_server_stays_new_and_spends_nothing(tmp_path: P
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nowhere = FakeFal(f"http://127.0.0.1:{closed.getsockname()[1]}")
-        assert run(nowhere, batch(tmp_path, language, ["a"])).code == 0
+        assert run(nowhere, batch(tmp_path, language, ["a"])).code == 1
     assert states(tmp_path) == {"a": "new"}
 
 

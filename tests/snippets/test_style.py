@@ -17,7 +17,7 @@ def test_python_snippets_are_formatted_sorted_and_free_of_unused_names(tmp_path:
     for slug, language, pattern in itertools.product(CALLS, ("python", "python-async"), PATTERNS):
         model = default_registry().get(slug)
         assert model is not None
-        for number, options in enumerate(variants(language, pattern)):
+        for number, options in enumerate(variants(language, pattern, of_files=bool(model.file_inputs))):
             name = f"{slug.replace('/', '_')}_{language}_{pattern}_{number}.py"
             (tmp_path / name).write_text(written(model, dict(CALLS[slug]), language, pattern, options).code)
     ruff = [sys.executable, "-m", "ruff"]

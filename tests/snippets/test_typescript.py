@@ -71,7 +71,7 @@ def test_every_pattern_passes_the_strict_compiler(tmp_path: Path) -> None:
         model = default_registry().get(slug)
         assert model is not None
         for pattern in PATTERNS:
-            for number, options in enumerate(variants("typescript", pattern)):
+            for number, options in enumerate(variants("typescript", pattern, of_files=bool(model.file_inputs))):
                 folder = f"{slug.replace('/', '_')}/{pattern}{number}"
                 snippet = written(model, dict(arguments), "typescript", pattern, options)
                 programs[f"{folder}/{snippet.filename}"] = snippet.code
@@ -102,7 +102,7 @@ def test_typescript_is_the_javascript_with_types(tmp_path: Path) -> None:
         model = default_registry().get(slug)
         assert model is not None
         for pattern in PATTERNS:
-            for options in variants("typescript", pattern):
+            for options in variants("typescript", pattern, of_files=bool(model.file_inputs)):
                 both = [
                     written(model, dict(arguments), language, pattern, options)
                     for language in ("typescript", "javascript")

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import tree
 from .functions import COPIES, KINDS_BY_CALL, TEXT_METHODS
+from .options import namespace, parsed_options
 from .program import SELF
+from .rewording import reworded
 from .tree import Node, Param
 from .values import (
     ARRAY,
@@ -18,6 +20,7 @@ from .values import (
     UNKNOWN,
     UPLOAD,
     Fields,
+    Items,
     Unknown,
     Value,
     alternatives,
@@ -31,6 +34,10 @@ if TYPE_CHECKING:
 
 Frame = Mapping[tuple[Node, str], Value]
 """The arguments of calls that are being followed, by function and parameter."""
+
+
+ENVIRONMENT = frozenset({"os.environ.get", "os.getenv", "environ.get", "getenv", "Deno.env.get"})
+"""Functions that read a variable of the environment; a second argument is what it is when it is not set."""
 
 
 def part_of(value: Value, key: Any) -> Value:
@@ -57,9 +64,11 @@ def called(evaluator: Evaluator, node: Node, frame: Frame, depth: int) -> Value:
 def _by_reference(
     evaluator: Evaluator, node: Node, reference: str, arguments: list[Node], frame: Frame, depth: int
 ) -> Value | None:
-    if reference in ("os.environ.get", "os.getenv", "environ.get", "getenv", "Deno.env.get"):
+    if reference in ENVIRONMENT:
         default = evaluator.within(arguments[1], frame, depth) if len(arguments) > 1 else None
         return Unknown("", STRING, alternatives(default) if default is not None else ())
+    if reference in ("util.parseArgs", "node:util.parseArgs", "parseArgs"):
+        return parsed_options(evaluator.within(arguments[0], frame, depth) if arguments else UNKNOWN)
     if reference in COPIES:
         made: Value = evaluator.within(arguments[0], frame, depth) if arguments and node.keys[0] == "" else Fields()
         if reference == "dict":
@@ -94,6 +103,9 @@ def _method(evaluator: Evaluator, node: Node, target: Node, arguments: list[Node
     if owner.kind == tree.NAME and owner.text in SELF:
         functions = evaluator.program.functions.get(name, [])
         return _returned(evaluator, functions[0], node, frame, depth) if len(functions) == 1 else UNKNOWN
+    if evaluator.program.is_python and name in ("parse_args", "parse_known_args", "parse_intermixed_args"):
+        made = namespace(evaluator, frame, depth)
+        return Items([made, Unknown("", ARRAY)]) if name == "parse_known_args" else made
     value = evaluator.within(owner, frame, depth)
     if name == "get" and arguments and isinstance(value, dict):
         key = evaluator.within(arguments[0], frame, depth)
@@ -102,8 +114,9 @@ def _method(evaluator: Evaluator, node: Node, target: Node, arguments: list[Node
         return merged([found, default]) if default is not None and isinstance(found, Unknown) else found
     if name == "copy":
         return value
-    if name in ("strip", "trim", "lower", "toLowerCase") and isinstance(value, str):
-        return value.strip() if name in ("strip", "trim") else value.lower()
+    text = reworded(value, name, arguments, is_python=evaluator.program.is_python)
+    if text is not None:
+        return text
     if name in ("decode", "toString") and isinstance(value, Unknown) and value.kind == BASE64:
         return value
     first = arguments[0].value if arguments and arguments[0].kind == tree.CONST else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from . import results, tree
 from .call import AI_SDK, JAVASCRIPT_SDK, MODEL_PATTERNS, OLD_JAVASCRIPT_SDK, PYTHON_SDK, REALTIME, UPLOAD, Call
 from .called import Frame, arguments_of
 from .evaluation import Evaluator
-from .http import http_call
+from .http import http_calls
 from .program import Program
 from .references import References
 from .sdk import Operation, is_fal, operation
@@ -64,8 +64,7 @@ class Analysis:
         for node in self.program.nodes[tree.CALL]:
             found = self._call(node)
             if not found and by_http:
-                made = http_call(self, node)
-                found = [Found(made, node)] if made is not None else []
+                found = [Found(made, node) for made in http_calls(self, node)]
             yield from found
             count += len(found)
             if count >= MAX_CALLS:
@@ -186,8 +185,12 @@ class Analysis:
         if arguments is not None and isinstance(self._input(made, arguments, {}), Unknown):
             self.evaluator.value(arguments)
             functions.update((function, None) for function, _ in self.evaluator.parameters)
+        return self.frames(functions)
+
+    def frames(self, functions: Iterable[Node]) -> list[tuple[dict[tuple[Node, str], Value], Node | None]]:
+        """Return what the calls of some functions of this file pass to them, with the call."""
         frames: list[tuple[dict[tuple[Node, str], Value], Node | None]] = [({}, None)]
-        for function in functions:
+        for function in dict.fromkeys(functions):
             frames = [
                 ({**frame, **more}, site or other)
                 for frame, site in frames

@@ -7,10 +7,13 @@ constants, defaults of environment variables and of parameters, attributes of ``
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 
 from . import tree
 from .called import Frame, called, part_of, pattern_key
+from .changes import change, names_in
 from .functions import HARMLESS, KINDS_BY_ANNOTATION
+from .options import options_of
 from .program import SELF, Binding, Program
 from .references import References
 from .tree import Node
@@ -24,12 +27,14 @@ from .values import (
     UNKNOWN,
     Fields,
     Items,
+    Namespace,
     Unknown,
     Value,
     alternatives,
     inside,
     joined,
     merged,
+    texts,
 )
 
 MAX_DEPTH = 40
@@ -38,6 +43,10 @@ MAX_WORK = 20_000
 """Expressions looked at for one value; more are left unknown."""
 MAX_TOTAL_WORK = 1_000_000
 """The same for all values of one file."""
+
+_TEXT_TESTS: dict[str, Callable[[str, str], bool]] = {
+    "endsWith": str.endswith, "endswith": str.endswith, "startsWith": str.startswith, "startswith": str.startswith,
+}  # fmt: skip
 
 
 class Evaluator:
@@ -80,8 +89,13 @@ class Evaluator:
         found = handler(self, node, frame, depth + 1) if handler else Unknown(self.program.source(node))
         self._active.discard(key)
         if isinstance(found, Unknown) and not found.source:
-            found = Unknown(self.program.source(node), found.kind, found.choices, found.shape)
+            found = Unknown(self.program.source(node), found.kind, found.choices, found.shape, found.outlines)
         return found
+
+    @cached_property
+    def options(self) -> dict[str, list[Node]]:
+        """The calls that add options to the program's command line, by the attribute that holds the value."""
+        return options_of(self.program)
 
     # Plain expressions
 
@@ -169,6 +183,12 @@ class Evaluator:
 
     def _either(self, node: Node, frame: Frame, depth: int) -> Value:
         options = node.parts[:2] if node.text == "if" else node.parts
+        if node.text == "if":
+            known = self._decided(node.parts[2], frame, depth)
+            if known is not None:  # what a text ends with: the other branch is for another text
+                certain, holds = known
+                taken = self.within(options[0 if holds else 1], frame, depth)
+                return taken if certain else merged([taken, UNKNOWN])
         values = [self.within(option, frame, depth) for option in options]
         if node.text == "and":
             last = values[-1]  # {...(size && {image_size: size})}: the object, or something that adds nothing
@@ -178,6 +198,18 @@ class Evaluator:
         if node.text == "or" and isinstance(values[-1], Fields) and not values[-1]:
             return values[0]  # options || {}
         return merged(values)
+
+    def _decided(self, node: Node, frame: Frame, depth: int) -> tuple[bool, bool] | None:
+        """Return whether a test of a text's beginning or end is certain, and how it ends for the known texts."""
+        if node.kind != tree.CALL or len(node.parts) != 2 or node.parts[0].kind != tree.MEMBER:
+            return None
+        piece = node.parts[1].value if node.parts[1].kind == tree.CONST else None
+        test = _TEXT_TESTS.get(node.parts[0].text)
+        if test is None or not isinstance(piece, str):
+            return None
+        value = self.within(node.parts[0].parts[0], frame, depth)
+        answers = {test(text, piece) for text in texts(value)}
+        return (not isinstance(value, Unknown), answers.pop()) if len(answers) == 1 else None
 
     def _compare(self, node: Node, frame: Frame, depth: int) -> Value:
         return Unknown("", BOOLEAN)
@@ -196,6 +228,9 @@ class Evaluator:
             inner = self.within(source.parts[0].parts[0], frame, depth)
             if isinstance(inner, Fields):
                 made = inner.copied()
+                if any(names_in(condition, loop.parts[0].parts[0].text) for condition in body[2:]):
+                    made.doubt(inner)  # {k: v for k, v in options.items() if k in allowed}
+                    return made
                 for name, part in inner.items():
                     if len(body) > 2 and part is None:
                         made.drop(name)
@@ -230,7 +265,7 @@ class Evaluator:
         value = self.within(binding.value, frame, depth)
         if isinstance(value, Unknown) and not value.kind and not value.choices and not binding.path:
             kind = KINDS_BY_ANNOTATION.get(str(binding.node.value or ""), "")
-            return Unknown(value.source, kind, (), value.shape) if kind else value
+            return Unknown(value.source, kind, (), value.shape, value.outlines) if kind else value
         return inside(value, binding.path)
 
     def _looped(self, binding: Binding, frame: Frame, depth: int) -> Value:
@@ -279,27 +314,7 @@ class Evaluator:
             return value
         made = value.copied()
         for mutation, certain in mutations:
-            path = [self.within(step, frame, depth) if isinstance(step, Node) else step for step in mutation.path]
-            target: Value = made
-            for step in path[:-1]:
-                inner = target.get(step) if isinstance(target, dict) and isinstance(step, str) else None
-                if isinstance(inner, Fields):
-                    inner = target[step] = inner.copied()
-                target = inner
-            part = self.within(mutation.value, frame, depth) if mutation.value is not None else None
-            if not isinstance(target, Fields):
-                continue
-            if not path:
-                target.spread(part, certain=certain)
-                continue
-            for key in alternatives(path[-1]) or (UNKNOWN,):
-                sure = certain and not isinstance(path[-1], Unknown)
-                if not isinstance(key, str):
-                    target.more = True
-                elif mutation.value is None:
-                    target.drop(key, certain=sure)
-                else:
-                    target.put(key, part, self.program.place(mutation.node), certain=sure)
+            change(self, made, mutation, certain, frame, depth)
         made.more = made.more or escapes
         return made
 
@@ -337,6 +352,10 @@ class Evaluator:
             for binding in self.program.reaching(target):
                 if binding.value is not None and binding.value.kind == tree.CLASS:
                     return self._attribute(binding.value, node.text, frame, depth)
+        if self.program.is_python and self.options:  # args.model after argparse
+            holder = self.within(target, frame, depth)
+            if isinstance(holder, Namespace):
+                return part_of(holder, node.text)
         if node.text == "value" and self.program.is_python:  # Model.FLUX.value of an enumeration
             return self.within(target, frame, depth) if target.kind == tree.MEMBER else UNKNOWN
         if self.program.is_python or self.references.of(target) == "process.env":

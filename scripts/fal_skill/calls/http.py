@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from . import tree
-from .call import CANCEL, HTTP, RESULT, RUN, STATUS, STREAM, SUBMIT, Call
+from .call import CANCEL, HTTP, RESULT, RUN, STATUS, STREAM, SUBMIT, Access, Call
+from .called import ENVIRONMENT, Frame
 from .results import OUTPUT, REPLY, RESPONSE
 from .tree import Node
-from .values import Fields, Unknown, Value, alternatives, from_json, texts
+from .values import HOLE, Fields, Unknown, alternatives, from_json, outlines, texts
 
 if TYPE_CHECKING:
     from .code import Analysis
@@ -22,6 +24,8 @@ _SENDERS = frozenset({
     "fetchWithTimeout", "fetchWithRetry", "fetchJson", "undiciFetch", "needle", "superagent", "WebSocket",
 })  # fmt: skip
 """Names of functions that send a request; any other that is given an address may just print it."""
+_READERS = frozenset({"get", "open", "create", "connect", "http", "api"})
+"""Those of them that take the address first, or a default second when they are no request at all."""
 _BODY_KEYS = ("json", "data", "body", "content", "payload", "json_data", "params")
 _OPTION_KEYS = frozenset({*_BODY_KEYS, "headers", "method", "timeout"})
 
@@ -53,28 +57,51 @@ def target(url: str, method: str) -> Target | None:
     return Target(SUBMIT if is_queue else RUN, slug)
 
 
-def http_call(analysis: Analysis, node: Node) -> Call | None:
-    """Return the call that a CALL sends to fal by HTTP, or None when it sends none."""
+def http_calls(analysis: Analysis, node: Node) -> list[Call]:
+    """Return the calls that a CALL sends to fal by HTTP: one, or one for each model that the function is called for."""
     url_node, others = _address(analysis, node)
     if url_node is None:
-        return None
-    value = analysis.evaluator.value(url_node)
-    urls = texts(value) or (_shaped(value),)
+        return []
+    first = _call(analysis, node, url_node, others, {})
+    if first is None:
+        return []
+    if first.slugs or first.pattern not in (SUBMIT, RUN, STREAM):
+        return [first]
+    analysis.evaluator.value(url_node)
+    frames = analysis.frames([function for function, _ in analysis.evaluator.parameters])
+    found: list[Call] = []
+    for frame, site in frames:
+        made = _call(analysis, node, url_node, others, frame) if frame else None
+        if made is not None and made.slugs:
+            place = analysis.program.place(site) if site is not None and len(frames) > 1 else made.place
+            found.append(replace(made, place=place, accesses=first.accesses))
+    return found or [first]
+
+
+def _call(
+    analysis: Analysis, node: Node, url_node: Node, others: list[tuple[str, Node]], frame: Frame
+) -> Call | None:  # fmt: skip
+    value = analysis.evaluator.value(url_node, frame)
+    urls = texts(value) or outlines(value)
     method = _method(analysis, node, others)
-    found = [made for made in (target(url, method) for url in urls) if made is not None]
+    found = [(made, url) for made, url in ((target(url, method), url) for url in urls) if made is not None]
     if not found:
         return None
-    pattern = found[0].pattern
-    slugs = tuple(dict.fromkeys(made.slug for made in found if made.slug and "\0" not in made.slug))
-    slugs = tuple(slug for slug in slugs if "/" in slug)
-    why = "" if slugs or pattern in (STATUS, RESULT, CANCEL) else f"the model is not settled: {_readable(urls[0])}"
-    arguments = _body(analysis, node, others) if pattern in (SUBMIT, RUN, STREAM) else None
+    # the same program may stream and not stream: it is a stream that needs to be told
+    chosen, url = next(((made, url) for made, url in found if made.pattern == STREAM), found[0])
+    pattern = chosen.pattern
+    slugs = tuple(dict.fromkeys(made.slug for made, _ in found if "/" in made.slug and HOLE not in made.slug))
+    why = "" if slugs or pattern in (STATUS, RESULT, CANCEL) else f"the model is not settled: {_readable(url)}"
+    arguments = _body(analysis, node, others, frame) if pattern in (SUBMIT, RUN, STREAM) else None
     bodies = {SUBMIT: REPLY, RUN: OUTPUT, RESULT: OUTPUT, STATUS: "status"}
-    reading = analysis.reader.reading(node, f"{RESPONSE}:{bodies[pattern]}" if pattern in bodies else RESPONSE)
+    accesses: tuple[Access, ...] = ()
+    if not frame:
+        kind = f"{RESPONSE}:{bodies[pattern]}" if pattern in bodies else RESPONSE
+        accesses = tuple(analysis.reader.reading(node, kind).accesses)
     return Call(
         analysis.file, analysis.program.place(node), analysis.program.language, HTTP, pattern, slugs,
-        not isinstance(value, Unknown), arguments, accesses=tuple(reading.accesses), unresolved=why,
-        end_line=analysis.program.end(node).line, method=analysis.program.source(node.parts[0]), url=_readable(urls[0]),
+        not isinstance(value, Unknown), arguments, accesses=accesses, unresolved=why,
+        end_line=analysis.program.end(node).line, method=analysis.program.source(node.parts[0]), url=_readable(url),
     )  # fmt: skip
 
 
@@ -89,9 +116,11 @@ def _address(analysis: Analysis, node: Node) -> tuple[Node | None, list[tuple[st
         if part.kind == tree.CONST and not (isinstance(part.value, str) and _ADDRESS.match(part.value)):
             continue
         value = analysis.evaluator.value(part)
-        if any(_ADDRESS.match(url) for url in (*texts(value), _shaped(value))):
+        if any(_ADDRESS.match(url) for url in (*texts(value), *outlines(value))):
             others = named[:place] + named[place + 1 :]
             name = node.parts[0].text
+            if (name in _READERS and place > 0) or analysis.references.of(node.parts[0]) in ENVIRONMENT:
+                return None, []  # os.environ.get("FAL_URL", "https://queue.fal.run"): a default
             sends = name in _SENDERS or any(key in _OPTION_KEYS for key, _ in others)
             sends = sends or any(_is_options(other) for _, other in others)
             return (part, others) if sends else (None, [])
@@ -102,13 +131,8 @@ def _is_options(node: Node) -> bool:
     return node.kind == tree.OBJECT and any(key in _OPTION_KEYS for key in node.keys if isinstance(key, str))
 
 
-def _shaped(value: Value) -> str:
-    """Return text with a NUL for each hole."""
-    return "\0".join(value.shape) if isinstance(value, Unknown) else ""
-
-
 def _readable(url: str) -> str:
-    return url.replace("\0", "*")[:200]
+    return url.replace(HOLE, "*")[:200]
 
 
 def _method(analysis: Analysis, node: Node, others: list[tuple[str, Node]]) -> str:
@@ -123,7 +147,9 @@ def _method(analysis: Analysis, node: Node, others: list[tuple[str, Node]]) -> s
     return node.parts[0].text.upper()
 
 
-def _body(analysis: Analysis, node: Node, others: list[tuple[str, Node]]) -> Fields | Unknown | None:
+def _body(
+    analysis: Analysis, node: Node, others: list[tuple[str, Node]], frame: Frame
+) -> Fields | Unknown | None:  # fmt: skip
     """Return the JSON that is sent, as far as it is known."""
     candidates = [part for key, part in others if key in _BODY_KEYS]
     for _, part in others:
@@ -136,13 +162,13 @@ def _body(analysis: Analysis, node: Node, others: list[tuple[str, Node]]) -> Fie
                 candidates.append(part)  # axios.post(url, input)
     positional = [part for key, part in others if not key and part.kind in (tree.NAME, tree.CALL)]
     for part in [*candidates, *([] if candidates else positional[:1])]:
-        made = json_of(analysis, part)
+        made = json_of(analysis, part, frame)
         if made is not None:
             return made
     return Unknown("") if candidates or positional else None
 
 
-def json_of(analysis: Analysis, node: Node) -> Fields | Unknown | None:
+def json_of(analysis: Analysis, node: Node, frame: Frame) -> Fields | Unknown | None:
     """Return the object that an expression sends as JSON: itself, or what it writes out as JSON text."""
     for _ in range(4):
         if node.kind == tree.CALL and len(node.parts) > 1:
@@ -165,7 +191,7 @@ def json_of(analysis: Analysis, node: Node) -> Fields | Unknown | None:
                 node = value
                 continue
         break
-    value = analysis.evaluator.value(node)
+    value = analysis.evaluator.value(node, frame)
     for choice in alternatives(value):
         if isinstance(choice, Fields):
             return choice

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 _TYPES_ONLY = frozenset({
     "type_annotation", "type_arguments", "type_parameters", "interface_declaration", "type_alias_declaration",
-    "comment", "hash_bang_line", "accessibility_modifier", "predefined_type", "ambient_declaration", "regex",
-    "string_fragment", "escape_sequence", "jsx_text", "html_comment", "override_modifier", "implements_clause",
-    "function_signature", "method_signature", "abstract_method_signature", "asserts_annotation", "type_predicate",
+    "comment", "hash_bang_line", "accessibility_modifier", "predefined_type", "ambient_declaration", "regex_pattern",
+    "regex_flags", "string_fragment", "escape_sequence", "jsx_text", "html_comment", "override_modifier",
+    "implements_clause", "function_signature", "method_signature", "abstract_method_signature", "asserts_annotation",
+    "type_predicate",
 })  # fmt: skip
 """Syntax that no call stands in."""
 _ESCAPE = re.compile(r"\\(u\{[0-9a-fA-F]+\}|u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|\r?\n|[\s\S])")
@@ -120,6 +121,11 @@ class _Lowering:
         except (ValueError, OverflowError):
             return Node(tree.OTHER, _span(node), text="number")
         return Node(tree.CONST, _span(node), value=value)
+
+    def regex(self, node: Syntax) -> Node:
+        pattern, flags = node.child_by_field_name("pattern"), node.child_by_field_name("flags")
+        texts = tuple(self.text(part) if part is not None else "" for part in (pattern, flags))
+        return Node(tree.OTHER, _span(node), text="regex", value=texts)
 
     def true(self, node: Syntax) -> Node:
         return Node(tree.CONST, _span(node), value=True)
@@ -266,7 +272,9 @@ class _Lowering:
             return Node(tree.ARITHMETIC, _span(node), [left, right], text=text)
         if text == "in":
             return Node(tree.COMPARE, _span(node), [left, right], text="in")
-        return self.other(node, "boolean" if text in ("<", ">", "<=", ">=", "instanceof") else "")
+        if text == "instanceof":
+            return self.other(node, text)
+        return self.other(node, "boolean" if text in ("<", ">", "<=", ">=") else "")
 
     def unary(self, node: Syntax) -> Node:
         operator = node.child_by_field_name("operator")
@@ -276,7 +284,7 @@ class _Lowering:
             return Node(tree.CONST, _span(node), value=-argument.value)
         if text == "delete":
             return Node(tree.DELETE, _span(node), [argument])
-        return self.other(node, "boolean" if text == "!" else "")
+        return self.other(node, "boolean" if text == "!" else text if text == "typeof" else "")
 
     def ternary(self, node: Syntax) -> Node:
         parts = [self.child(node, field) for field in ("consequence", "alternative", "condition")]
@@ -454,7 +462,8 @@ _KINDS: dict[str, tuple[str, ...]] = {
     "same": ("parenthesized_expression", "as_expression", "satisfies_expression", "non_null_expression",
              "expression_statement", "instantiation_expression", "else_clause", "jsx_expression",
              "template_substitution"),
-    "string": ("string",), "number": ("number",), "true": ("true",), "false": ("false",), "null": ("null", "undefined"),
+    "string": ("string",), "number": ("number",), "regex": ("regex",),
+    "true": ("true",), "false": ("false",), "null": ("null", "undefined"),
     "name": ("identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern", "this",
              "property_identifier", "type_identifier"),
     "template": ("template_string",), "member": ("member_expression",), "item": ("subscript_expression",),

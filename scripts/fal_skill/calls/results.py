@@ -12,6 +12,7 @@ from typing import Any
 from . import tree
 from .call import Access
 from .evaluation import Evaluator
+from .narrowing import OBJECT, OTHER, narrowed, tested_names
 from .program import Binding, Program
 from .references import References
 from .tree import Node
@@ -64,6 +65,8 @@ class _Lead:
     path: Path = ()
     optional: bool = False
     sure: bool = True
+    narrowed: bool = False
+    """Whether the program has found the value to be no object."""
 
 
 @dataclass
@@ -83,16 +86,17 @@ class Reader:
         self._program = program
         self._references = references
         self._evaluator = evaluator
+        self._tested = tested_names(program)
 
     def reading(self, node: Node, kind: str) -> Reading:
         """Return how the value of an expression is read; ``kind`` is what it is (OUTPUT, WRAPPED, …)."""
-        trail = _Trail(self._program, self._references, self._evaluator)
+        trail = _Trail(self._program, self._references, self._evaluator, self._tested)
         trail.follow(node, _Lead(kind), 0)
         return trail.finished()
 
     def of_parameter(self, function: Node, kind: str) -> list[Access]:
         """Return how a callback reads its first parameter."""
-        trail = _Trail(self._program, self._references, self._evaluator)
+        trail = _Trail(self._program, self._references, self._evaluator, self._tested)
         trail.callback(function, _Lead(kind), 0)
         return trail.finished().accesses
 
@@ -100,10 +104,14 @@ class Reader:
 class _Trail:
     """One result's way through the program."""
 
-    def __init__(self, program: Program, references: References, evaluator: Evaluator) -> None:
+    def __init__(
+        self, program: Program, references: References, evaluator: Evaluator, tested: frozenset[str]
+    ) -> None:  # fmt: skip
         self.program = program
         self.references = references
         self.evaluator = evaluator
+        self.tested = tested
+        """Names whose type the program tests somewhere."""
         self.reading = Reading()
         self.seen: set[tuple[Node, _Lead]] = set()
         self.guarded: set[Path] = set()
@@ -157,7 +165,7 @@ class _Trail:
         optional = lead.optional or parent.value == "?"
         inner = replace(lead, path=(*lead.path, parent.text), optional=optional)
         if self.program.is_python:
-            if parent.text not in _DICT_METHODS or lead.kind in (HANDLE, STATUS_OBJECT):
+            if (parent.text not in _DICT_METHODS and not lead.narrowed) or lead.kind in (HANDLE, STATUS_OBJECT):
                 self.record(parent, inner, attribute=True)
             return
         if is_called and not self.program.is_python:
@@ -230,8 +238,13 @@ class _Trail:
         inner = replace(lead, path=(*lead.path, *path))
         if path and lead.kind in (OUTPUT, WRAPPED, REPLY, STATUS):
             self.record(binding.node, inner)
+        is_tested = lead.kind in (OUTPUT, WRAPPED) and binding.name in self.tested
         for use, sure in self.program.uses(binding):
-            self.follow(use, replace(inner, sure=lead.sure and sure), depth)
+            found = narrowed(use) if is_tested else ""
+            if found == OTHER and not inner.path:
+                continue  # a walk through all that may be there: here it has come to a text or a list
+            optional, is_other = inner.optional or found == OBJECT, inner.narrowed or found == OTHER
+            self.follow(use, replace(inner, sure=lead.sure and sure, optional=optional, narrowed=is_other), depth)
 
     def in_either(self, node: Node, parent: Node, lead: _Lead, depth: int) -> None:
         if (parent.text == "if" and parent.parts[-1] is node) or (

@@ -61,7 +61,8 @@ IMPORT = "import"
 """``keys`` are :class:`Imported`, ``text`` the module."""
 GLOBAL = "global"
 OTHER = "other"
-"""Anything else; ``text`` is a JSON type where one is certain, "..." for what a document left out."""
+"""Anything else; ``text`` is a JSON type where one is certain, "..." for what a document left out, "typeof",
+"instanceof", "regex" (``value`` is then its pattern and flags)."""
 
 
 class Param(NamedTuple):

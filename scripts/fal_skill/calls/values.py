@@ -35,6 +35,8 @@ Value = Any
 Path = tuple[Any, ...]
 """Steps into a value: a key (str), an index (int), or EACH for all items of a list."""
 EACH = None
+HOLE = "\0"
+"""What stands for an unknown part in the outline of a text."""
 
 
 class Place(NamedTuple):
@@ -56,6 +58,8 @@ class Unknown:
     """Values that it takes on some path through the program; there may be others."""
     shape: tuple[str, ...] = ()
     """For text with holes: the pieces around them, one more than there are holes."""
+    outlines: tuple[str, ...] = ()
+    """For text with holes and with parts that are choices: how it may read, with HOLE for each hole."""
 
 
 UNKNOWN = Unknown()
@@ -64,7 +68,7 @@ UNKNOWN = Unknown()
 class Fields(dict[str, Value]):
     """An object of a program: a dict that knows where its fields stand and whether it may have more."""
 
-    __slots__ = ("maybe", "more", "places")
+    __slots__ = ("doubtful", "maybe", "more", "places")
 
     def __init__(
         self,
@@ -80,10 +84,14 @@ class Fields(dict[str, Value]):
         """Names of fields that are there on some paths only."""
         self.more = more
         """Whether fields may be there that the text does not name."""
+        self.doubtful: set[str] = set()
+        """Names of fields that the program itself tests before it sends them: nothing can be said against them."""
 
     def copied(self) -> Fields:
         """Return a copy whose fields can be changed."""
-        return Fields(self.items(), places=self.places, maybe=self.maybe, more=self.more)
+        made = type(self)(self.items(), places=self.places, maybe=self.maybe, more=self.more)
+        made.doubtful = set(self.doubtful)
+        return made
 
     def put(self, name: str, value: Value, place: Place | None, *, certain: bool = True) -> None:
         """Set a field, or add a possible value for it when the statement may not be reached."""
@@ -97,6 +105,15 @@ class Fields(dict[str, Value]):
             self[name] = merged([self[name], value])
         if place is not None:
             self.places[name] = place
+
+    def doubt(self, names: Iterable[str]) -> None:
+        """Note that fields may have been replaced, removed or added in a way that the text does not settle."""
+        self.more = True
+        for name in names:
+            self.doubtful.add(name)
+            if name in self:
+                value = self[name]
+                self[name] = Unknown(value.source if isinstance(value, Unknown) else "", "", alternatives(value))
 
     def drop(self, name: str, *, certain: bool = True) -> None:
         """Remove a field, or note that it may be missing."""
@@ -114,11 +131,18 @@ class Fields(dict[str, Value]):
             for name, part in value.items():
                 self.put(name, part, places.get(name), certain=certain and name not in inner_maybe)
             self.more = self.more or (isinstance(value, Fields) and value.more)
+            self.doubtful |= value.doubtful if isinstance(value, Fields) else set()
         elif isinstance(value, Unknown) and value.choices and all(_spreads(choice) for choice in value.choices):
             for choice in value.choices:  # {...(cond && {seed})}
                 self.spread(choice or {}, certain=False)
         elif value not in (None, False, ""):
             self.more = True
+
+
+class Namespace(Fields):
+    """An object whose fields are read as attributes, in Python too."""
+
+    __slots__ = ()
 
 
 def _spreads(choice: Value) -> bool:
@@ -156,6 +180,13 @@ def texts(value: Value) -> tuple[str, ...]:
     return tuple(dict.fromkeys(choice for choice in alternatives(value) if isinstance(choice, str)))
 
 
+def outlines(value: Value) -> tuple[str, ...]:
+    """Return how a text with holes may read, with HOLE for each hole; empty for every other value."""
+    if not isinstance(value, Unknown):
+        return ()
+    return value.outlines or ((HOLE.join(value.shape),) if value.shape else ())
+
+
 def kind_of(value: Value) -> str:
     """Return the JSON type of a known value, or what is certain of an unknown one; empty when nothing is."""
     if isinstance(value, Unknown):
@@ -189,7 +220,8 @@ def merged(values: Iterable[Value]) -> Value:
         choices += alternatives(value)
     kinds = {kind_of(value) for value in found}
     source = next((value.source for value in found if isinstance(value, Unknown)), "")
-    return Unknown(source, kinds.pop() if len(kinds) == 1 else "", _distinct(choices))
+    outlined = tuple(dict.fromkeys(line for value in found for line in outlines(value)))
+    return Unknown(source, kinds.pop() if len(kinds) == 1 else "", _distinct(choices), (), outlined[:MAX_CHOICES])
 
 
 def _united(objects: list[Fields]) -> Fields:
@@ -197,6 +229,7 @@ def _united(objects: list[Fields]) -> Fields:
     for other in objects[1:]:
         made.maybe |= other.maybe | (made.keys() ^ other.keys())
         made.more = made.more or other.more
+        made.doubtful |= other.doubtful
         for name, part in other.items():
             made[name] = merged([made[name], part]) if name in made else part
         made.places = {**other.places, **made.places}
@@ -226,6 +259,7 @@ def joined(parts: Iterable[Value], source: str) -> Value:
     """Return text put together from parts: the text when all are known, else an Unknown with its shape and choices."""
     shape = [""]
     options: list[tuple[str, ...]] = [("",)]
+    drafts: list[tuple[str, ...]] = []
     settled = True
     kind = STRING
     for part in parts:
@@ -235,6 +269,7 @@ def joined(parts: Iterable[Value], source: str) -> Value:
             shape[-1] += pieces[0]
             shape += pieces[1:]
             options.append(texts(part))
+            drafts.append(options[-1] or outlines(part) or (HOLE,))
             kind = BASE64 if part.kind == BASE64 else kind
             continue
         text = as_text(part)
@@ -242,18 +277,26 @@ def joined(parts: Iterable[Value], source: str) -> Value:
             settled = False
             shape.append("")
             options.append(())
+            drafts.append((HOLE,))
         else:
             shape[-1] += text
             options.append((text,))
+            drafts.append((text,))
     if settled:
         return shape[0]
+    choices = _products(options)
+    outlined = _products(drafts) if not choices else ()
+    if shape[0].lower().startswith("data:"):
+        kind = BASE64
+    return Unknown(source, kind, choices, tuple(shape), outlined if outlined != (HOLE.join(shape),) else ())
+
+
+def _products(options: list[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return every text that takes one piece from each group; none when they are too many."""
     count = 1
     for option in options:
         count *= len(option)
-    choices = tuple("".join(words) for words in product(*options)) if 0 < count <= MAX_CHOICES else ()
-    if shape[0].lower().startswith("data:"):
-        kind = BASE64
-    return Unknown(source, kind, choices, tuple(shape))
+    return tuple("".join(words) for words in product(*options)) if 0 < count <= MAX_CHOICES else ()
 
 
 def as_text(value: Value) -> str | None:

@@ -5,6 +5,7 @@
 >>> print(render(model, {"prompt": "a cat"}).code)  # doctest: +SKIP
 """
 
+from .inputs import BatchInputs
 from .options import FRAMEWORKS, LANGUAGES, PATTERNS, SnippetOptions
 from .outputs import Output, main_output
 from .render import Snippet, SnippetFile, download_line, endpoint, render, result_path, user_model, written
@@ -14,6 +15,7 @@ __all__ = [
     "FRAMEWORKS",
     "LANGUAGES",
     "PATTERNS",
+    "BatchInputs",
     "Output",
     "Snippet",
     "SnippetFile",

@@ -6,11 +6,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..literals import WIDTH, Expression
-from .batches import JobCost, varied, with_variable
+from .batches import JobCost, Reads, varied, with_variable
 from .environment import Imports, rendered
 from .options import EXPIRATIONS, SnippetOptions
 from .outputs import javascript_access, javascript_loop, main_output, python_access, python_loop
 from .uploads import with_uploads
+from .values import parsed_values
 
 if TYPE_CHECKING:
     from ..registry import Model
@@ -39,8 +40,11 @@ class Program:
         self.python = language.startswith("python")
         self.output = main_output(model)
         self.inline = arguments.get("sync_mode") is True
-        self.vary = varied(model, arguments) if pattern == "batch" else None
+        self.values = parsed_values(options.values, language) if options.values is not None else None
+        self.vary = varied(model, arguments, self.values) if pattern == "batch" else None
         if self.vary is not None:
+            if self.values is not None and self.values.kind == "csv":
+                self.values = self.values._replace(column=self.values.column or self.vary.field)
             arguments = with_variable(arguments, self.vary, "file_url" if self.python else "fileUrl")
         self.arguments, self.uploads = with_uploads(model, arguments)
 
@@ -103,6 +107,12 @@ class Program:
             return f"npx tsx {self.filename}  # Node >= 22.18 runs it directly: node {self.filename}"
         return f"node {self.filename}"
 
+    def reads(self) -> Reads | None:
+        """Return what the program reads and writes, or None when its values stand in it."""
+        if self.values is None or self.vary is None:
+            return None
+        return Reads(self.values, self.vary, self.options.out, self.cost, self.options.max_cost)
+
     def _text(self, name: str) -> str:
         values = self._common() | (self._python() if self.python else self._javascript())
         return _tidied(rendered(name, **values))
@@ -127,6 +137,7 @@ class Program:
             "interval": self.output.poll_interval,
             "inline": self.inline,
             "vary": self.vary,
+            "values": self.values,
             "cost": self.cost,
         }
 
@@ -147,7 +158,7 @@ class Program:
     def _javascript(self) -> dict[str, Any]:
         ts = self.language == "typescript"
         optional = ts and not self.output.required
-        base = "data" if self.pattern in ("stream", "webhook") else "result.data"
+        base = "data" if self.pattern in ("stream", "webhook", "batch") else "result.data"
         nested = self.options.errors + self.options.browser
         expires = self.options.expires
         return {

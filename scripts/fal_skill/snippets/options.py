@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os.path
 import re
 from dataclasses import dataclass, replace
 
 from ..errors import UsageError
+from .values import parsed_values
 
 LANGUAGES = ("python", "python-async", "javascript", "typescript")
 PATTERNS = ("subscribe", "run", "submit", "stream", "realtime", "webhook", "batch")
@@ -47,6 +49,10 @@ class SnippetOptions:
     """Pattern batch: USD of one job at most; None: estimated, and where that fails the program asks for it."""
     concurrency: int = 2
     """Pattern batch: jobs in flight. fal grants a new account two (fal's documentation, 2026)."""
+    values: str | None = None
+    """Pattern batch: where the program reads its values, in a form of :data:`.values.FORMS`; None: they stand in it."""
+    out: str | None = None
+    """Pattern batch: folder of the outputs, named by input file or row. It implies :attr:`download`."""
 
     @property
     def expires_seconds(self) -> int | None:
@@ -63,6 +69,21 @@ class SnippetOptions:
                 hint="without it fal applies the setting of the account",
             )
         return seconds
+
+
+def _checked_files(options: SnippetOptions, language: str) -> SnippetOptions:
+    """Return the options of a batch with what ``out`` implies; UsageError when outputs could become inputs."""
+    if options.out is not None:
+        if not options.out.strip() or options.out.startswith("~"):
+            raise UsageError(f"--out is {options.out[:80]!r}, expected a folder", hint="write it out, as cutouts")
+        options = replace(options, download=True)
+    values = parsed_values(options.values, language) if options.values is not None else None
+    if values is not None and values.is_folder and options.download:
+        where = options.out or "."
+        if os.path.normpath(where) == os.path.normpath(values.path):
+            hint = "choose another folder by --out"
+            raise UsageError(f"the outputs would lie in {where!r} with the inputs, and be sent as such", hint=hint)
+    return options
 
 
 def checked_options(options: SnippetOptions, language: str, pattern: str) -> SnippetOptions:
@@ -111,6 +132,10 @@ def checked_options(options: SnippetOptions, language: str, pattern: str) -> Sni
             raise UsageError("--max-cost must be more than 0 USD")
         if options.unit_cost is not None and not 0 < options.unit_cost < float("inf"):
             raise UsageError("--unit-cost must be more than 0 USD")
+        return _checked_files(options, language)
+    if options.values is not None or options.out is not None:
+        name = "--out" if options.values is None else "--values"
+        raise UsageError(f"{name} applies to pattern batch alone", hint="add --pattern batch")
     if pattern == "webhook" and options.framework is None:
         return replace(options, framework=FRAMEWORKS[language][0])
     return options

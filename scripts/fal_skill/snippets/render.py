@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..literals import javascript_literal, python_literal
+from .batches import checkable, job_cost, varied
 from .context import Program
 from .options import SnippetOptions, checked_options
 from .outputs import javascript_access, main_output, python_access
 from .support import check_pattern
 from .uploads import with_placeholders
+from .values import parsed_values
 
 if TYPE_CHECKING:
     from ..arguments import Finding
     from ..registry import Model, Registry
-    from .batches import JobCost
+    from .batches import JobCost, Reads
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Snippet:
     """What is to be said of the arguments and of the pattern; an error makes the call fail."""
     more_files: tuple[SnippetFile, ...] = ()
     """Further files that belong to the program."""
+    reads: Reads | None = None
+    """Pattern batch with values of its own source: what the program reads and writes."""
 
     @property
     def text(self) -> str:
@@ -94,16 +98,18 @@ def render(
 
     options = checked_options(options, language, pattern)
     refuse_unwritable(arguments, language)
-    findings = [*check_pattern(model, pattern), *check_arguments(model, with_placeholders(model, arguments))]
+    checked, cost = with_placeholders(model, arguments), None
+    if pattern == "batch":
+        source = parsed_values(options.values, language) if options.values is not None else None
+        vary = varied(model, arguments, source)
+        checked = checkable(model, arguments, vary, source)
+        if options.unit_cost is None:
+            cost = job_cost(model, checked, vary)
+    findings = [*check_pattern(model, pattern), *check_arguments(model, checked)]
     if options.download and not main_output(model).is_file:
         message = "the snapshot knows no file in the model's result: nothing is downloaded"
         findings.append(Finding(WARNING, "no-file-output", "", message, "print the result, and see what it holds"))
-    cost = None
     if pattern == "batch" and options.unit_cost is None:
-        from .batches import job_cost, varied
-
-        checked = with_placeholders(model, arguments)
-        cost = job_cost(model, checked, varied(model, checked))
         hint = "see fal's pricing page of the model"
         if cost is None:
             message = "no fixed price is known: the program asks for UNIT_COST before it spends"
@@ -132,6 +138,7 @@ def written(
         pattern=pattern,
         install=program.install(),
         run=program.run(),
+        reads=program.reads(),
         more_files=tuple(SnippetFile(name, text) for name, text in others),
     )
 

@@ -95,10 +95,11 @@ def known_findings(model: Model, arguments: Fields) -> list[tuple[Finding, Path]
                 continue
             for finding in check_arguments(model, _with(concrete, path, choice)):
                 at = _path(finding.path)
-                if at[: len(path)] == path and _is_plausible(finding, choice):
+                is_sound = _is_plausible(finding, choice) and not _is_doubtful(arguments, at)
+                if at[: len(path)] == path and is_sound:
                     finding = finding._replace(severity=chosen(finding.severity, at_most=WARNING))
                     found.setdefault((finding.code, finding.path), (finding, at))
-        mismatch = _kind_finding(model, concrete, path, part)
+        mismatch = _kind_finding(model, concrete, path, part) if not _is_doubtful(arguments, path) else None
         if mismatch is not None:
             found.setdefault((mismatch.code, mismatch.path), (mismatch, path))
     return list(found.values())
@@ -106,7 +107,7 @@ def known_findings(model: Model, arguments: Fields) -> list[tuple[Finding, Path]
 
 def _is_sound(finding: Finding, path: Path, blocked: set[Path], open_paths: set[Path], arguments: Fields) -> bool:
     """Whether a finding rests on what the text says, and on nothing that was filled in."""
-    if finding.code in _SILENT:
+    if finding.code in _SILENT or _is_doubtful(arguments, path):
         return False
     if finding.code == "missing-required":
         return path[:-1] not in open_paths and not any(path[: len(other)] == other for other in blocked)
@@ -117,6 +118,15 @@ def _is_sound(finding: Finding, path: Path, blocked: set[Path], open_paths: set[
     if any(other[: len(path)] == path and other for other in open_paths if other):
         return finding.code not in ("does-not-fit", "wrong-type")
     return _is_plausible(finding, _at(arguments, path))
+
+
+def _is_doubtful(value: Value, path: Path) -> bool:
+    """Whether the program itself tests a field on the path before it sends it."""
+    for step in path:
+        if isinstance(value, Fields) and step in value.doubtful:
+            return True
+        value = _at(value, (step,))
+    return False
 
 
 def _is_plausible(finding: Finding, value: Any) -> bool:

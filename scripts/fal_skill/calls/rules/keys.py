@@ -25,6 +25,12 @@ _BROWSER_DIRECTIVE = re.compile(r"""^\s*["']use client["']""", re.MULTILINE)
 _IN_BROWSER = re.compile(
     r"\b(?:document\.(?:getElementById|querySelector|createElement)|window\.location|localStorage\.)"
 )
+_TEST = re.compile(
+    r"(?:^|/)(?:tests?|__tests__|specs?|fixtures)/|(?:^|/)(?:test_[^/]*|conftest)\.py$|_test\.py$|\.(?:test|spec)\.\w+$"
+)
+"""Paths of tests."""
+_STARTERS = frozenset({"spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork", "execa", "$"})
+"""Functions of Node that start a process; Python's take ``env`` by name."""
 _HINT = "keep it in the environment variable FAL_KEY, and make a new one: this one is known now"
 
 
@@ -54,10 +60,31 @@ def _program(file: File, source: Source, known: set[int]) -> Iterator[Problem]:
             continue
         if is_key(text):
             yield file.problem(place, ERROR, "hard-coded-key", "a key stands in the code", _HINT)
-        elif not source.unit.is_example or node.kind == tree.CONST:
+        elif not _is_dummy(file, source, node):
             message = "the code has a place for a key"
             yield file.problem(place, NOTE, "placeholder-key", message, "leave it out: the SDK reads FAL_KEY by itself")
     yield from _browser(file, source)
+
+
+def _is_dummy(file: File, source: Source, node: Node) -> bool:
+    """Whether a text that is no key is none on purpose: in a test, or for a process that is started."""
+    if _TEST.search(file.path.replace("\\", "/")):
+        return True
+    analysis = source.analysis
+    assert analysis is not None
+    current: Node | None = node
+    while current is not None and current.kind in (tree.CONST, tree.OBJECT, tree.UNION):
+        holder = current.parent
+        if holder is not None and holder.kind == tree.CALL and current in holder.parts:
+            key = holder.keys[holder.parts.index(current) - 1] if current is not holder.parts[0] else ""
+            return key == "env"
+        if holder is not None and holder.kind == tree.OBJECT and current in holder.parts:
+            call = holder.parent
+            key = holder.keys[holder.parts.index(current)]
+            if key == "env" and call is not None and call.kind == tree.CALL:
+                return call.parts[0].text in _STARTERS
+        current = holder
+    return False
 
 
 def _credentials(source: Source) -> Iterator[tuple[Node, str]]:

@@ -92,12 +92,11 @@ def _server(file: File, call: Call) -> Iterator[Problem]:
             )
             break
     header = call.options.get("header", call.options.get("H"))
-    if isinstance(header, (str, Unknown)) and call.language == "shell":
-        source = header if isinstance(header, str) else header.source
-        if _EXPANDED.search(source):
-            message = "the shell writes the key itself into the client's configuration"
-            hint = f"{RELAY} needs no key; elsewhere let the client read the variable"
-            yield file.problem(call.place, WARNING, "key-on-command-line", message, hint, call=call)
+    # In single quotes the header is known, and what stands in it is not expanded.
+    if isinstance(header, Unknown) and call.language == "shell" and _EXPANDED.search(header.source):
+        message = "the shell writes the key itself into the client's configuration"
+        hint = f"{RELAY} needs no key; elsewhere let the client read the variable"
+        yield file.problem(call.place, WARNING, "key-on-command-line", message, hint, call=call)
     if "mcp-relay" in call.url and any(
         "FAL_KEY" in text or text.startswith(("Key ", "Bearer ")) for text in _texts(call.options)
     ):
