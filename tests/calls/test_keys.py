@@ -126,3 +126,32 @@ def test_keys_are_keys(text: str) -> None:
 
 def test_redaction_leaves_the_rest_of_the_text() -> None:
     assert redacted(f"before {KEY} after") == "before [key] after"
+
+
+SPAWN = 'const child = spawn("node", [CLI], { env: { ...process.env, FAL_KEY: "id:secret" } });'
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "path"),
+    [
+        (SPAWN, "javascript", "app.mjs"),
+        ('subprocess.run(["app"], env={**os.environ, "FAL_KEY": "id:secret"})', "python", "app.py"),
+        ('subprocess.run(["app"], env=os.environ | {"FAL_KEY": "id:secret"})', "python", "app.py"),
+        ('import os\nos.environ["FAL_KEY"] = "id:secret"', "python", "tests/test_app.py"),
+        ('import fal_client\nfal_client.SyncClient(key="id:secret")', "python", "src/conftest.py"),
+        ('fal.config({ credentials: "id:secret" });', "javascript", "src/app.test.mjs"),
+    ],
+)
+def test_a_dummy_for_a_test_or_for_a_child_process_is_no_place_for_a_key(text: str, language: str, path: str) -> None:
+    assert [problem.finding.code for problem in checked(text, language, path).problems] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "path"),
+    [
+        (SPAWN.replace("id:secret", KEY), "javascript", "app.test.mjs"),
+        (f'import os\nos.environ["FAL_KEY"] = "{KEY}"', "python", "tests/test_app.py"),
+    ],
+)
+def test_a_real_key_is_an_error_in_a_test_too(text: str, language: str, path: str) -> None:
+    assert codes(text, language, path) == ["hard-coded-key"]

@@ -203,3 +203,61 @@ def test_jq_behind_curl_reads_the_result() -> None:
         "curl -X POST https://fal.run/fal-ai/flux/dev -d '{\"prompt\": \"a\"}' | jq -r '.images[0].url'", "shell"
     )
     assert [str(access) for access in call.accesses] == ["images[0].url"]
+
+
+NARROWED = {
+    "a walk that comes to texts": (
+        PY + "def walk(node):\n    if isinstance(node, dict):\n        for v in node.values():\n"
+        "            yield from walk(v)\n    elif isinstance(node, list):\n        node.sort()\n"
+        '    elif isinstance(node, str) and node.startswith("https://"):\n        yield node\n'
+        f"r = {PY_CALL}\nlist(walk(r))",
+        "python",
+    ),
+    "an object of the program's own": (
+        PY + f"r = {PY_CALL}\nif not isinstance(r, dict):\n    r.model_dump()\nr['images']",
+        "python",
+    ),
+    "the other branch": (
+        PY + f"r = {PY_CALL}\nx = r['images'] if isinstance(r, dict) else r.images",
+        "python",
+    ),
+    "an attribute that is tested for": (
+        PY + f"r = {PY_CALL}\nx = r.data if hasattr(r, 'data') else r['images']",
+        "python",
+    ),
+    "after a return": (
+        PY + "def first(r):\n    if isinstance(r, dict):\n        return r['images']\n    return r.images\n"
+        f"r = {PY_CALL}\nfirst(r)",
+        "python",
+    ),
+    "typeof": (
+        JS + 'function walk(n) {\n  if (typeof n === "string") return n.url.href;\n'
+        "  if (Array.isArray(n)) return n.first.url;\n  return n.data;\n}\n"
+        f"const r = await {JS_CALL}; walk(r);",
+        "javascript",
+    ),
+    "instanceof": (
+        JS + f"const r = await {JS_CALL}; const d = r instanceof Response && r.body; r.data.images;",
+        "javascript",
+    ),
+}
+
+
+@pytest.mark.parametrize("habit", NARROWED)
+def test_a_name_that_is_found_to_be_something_else_is_not_judged_as_the_result(habit: str) -> None:
+    text, language = NARROWED[habit]
+    assert codes(text, language) == []
+
+
+@pytest.mark.parametrize(
+    "reading",
+    [
+        "if isinstance(r, dict):\n    print(r.images)",
+        "if isinstance(other, str):\n    print(r.images)",
+        "if not isinstance(r, str):\n    print(r.images)",
+        "if isinstance(r, str):\n    pass\nelse:\n    print(r.images)",
+        "if isinstance(r, str):\n    pass\nprint(r.images)",
+    ],
+)
+def test_a_test_that_leaves_the_result_a_dict_excuses_nothing(reading: str) -> None:
+    assert codes(PY + f"r = {PY_CALL}\n{reading}") == ["result-access"]

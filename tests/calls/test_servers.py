@@ -52,6 +52,12 @@ def config(entry: dict[str, object], key: str = "mcpServers") -> str:
             "shell",
             ["key-on-command-line", "mcp-endpoint"],
         ),
+        (
+            "claude mcp add --transport http fal https://api.fal.ai/v1/mcp/platform "
+            "--header 'Authorization: Key ${FAL_KEY}'",  # single quotes: the client reads the variable
+            "shell",
+            [],
+        ),
         (f"codex mcp add fal --url {OLD} --bearer-token-env-var FAL_KEY", "shell", ["mcp-endpoint"]),
         (f"npx -y @modelcontextprotocol/server-http {OLD}", "shell", ["mcp-package"]),
         (f"```bash\nclaude mcp add --transport http fal {OLD}\n```", "markdown", ["mcp-endpoint"]),
