@@ -109,7 +109,7 @@ def command_line() -> argparse.ArgumentParser:
     add("--no-run", action="store_true", help="grade without running code")
     add("--judge", metavar="COMMAND", help="a program that gives opinions; it decides nothing")
     add("--recorded", metavar="DIR", help="replay: folder of recorded answers (evals/recorded)")
-    add("--round", metavar="NAME", help="replay: this round (default: the newest, by name)")
+    add("--round", metavar="NAME", help="replay: this round alone (default: of each task and condition its newest)")
     add("--gate", action="store_true", help="exit 1 below a threshold, or below the last benchmark")
     add("--baseline", metavar="FILE", help="the last benchmark (evals/recorded/benchmark.json)")
     add("--write-baseline", action="store_true", help="keep this benchmark as the last one")
@@ -149,18 +149,18 @@ def _run(asked: argparse.Namespace, iteration: Any) -> list[tuple[Path, Any]]:
 
 def _replayed(asked: argparse.Namespace, iteration: Any) -> list[tuple[Path, Any]]:
     from evals.agents.campaign import shard_of
-    from evals.results.recorded import RECORDED, laid_out, recordings
+    from evals.results.recorded import RECORDED, laid_out, newest, recordings
 
     base = Path(asked.recorded) if asked.recorded else RECORDED
-    rounds = sorted(path.name for path in base.iterdir() if path.is_dir()) if base.is_dir() else []
-    if not rounds:
-        raise UsageError(f"no recorded answers in {base}", hint="record some with evals/record.py")
     index, count = shard_of(asked.shard)
     wanted = set(_conditions(asked.condition)) if asked.condition else None
     tasks = {task.name: task for task in _tasks(asked.tasks)}
-    found = [one for one in recordings(base, asked.round or rounds[-1]) if wanted is None or one.condition in wanted]
+    answers = list(recordings(base, asked.round))
+    found = [one for one in newest(answers) if wanted is None or one.condition in wanted]
     if not found:
-        raise UsageError(f"no recorded answer of that round and condition in {base}")
+        raise UsageError(
+            f"no recorded answer of that round and condition in {base}", hint="record some with evals/record.py"
+        )
     return laid_out(found[index - 1 :: count], iteration, tasks)
 
 

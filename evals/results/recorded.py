@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,18 @@ def recordings(folder: Path = RECORDED, round: str | None = None) -> Iterator[Re
         yield Recording(
             place, place.parents[2].name, place.parents[1].name, place.parent.name, int(number[1]), meta, _labels(place)
         )
+
+
+def newest(recorded: Iterable[Recording]) -> list[Recording]:
+    """Return the answers of the newest round of each task and condition, in order.
+
+    A condition that a change of the skill does not touch, such as none at all, need not be recorded in every round.
+    """
+    found = list(recorded)
+    last: dict[tuple[str, str], str] = {}
+    for one in found:
+        last[one.task, one.condition] = max(one.round, last.get((one.task, one.condition), ""))
+    return [one for one in found if one.round == last[one.task, one.condition]]
 
 
 def _labels(place: Path) -> dict[str, bool | None]:

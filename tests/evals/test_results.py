@@ -353,6 +353,20 @@ def test_replay_grades_recorded_answers_and_holds_the_gate(tmp_path: Path) -> No
     assert worse.returncode == 1 and any("slug_exists" in text for text in json.loads(worse.stdout)["gate"])
 
 
+def test_of_each_task_and_condition_the_newest_round_counts(tmp_path: Path) -> None:
+    from evals.results.recorded import newest, recordings
+
+    for place in ("round-1/a/with_skill", "round-1/a/without_skill", "round-2/a/with_skill", "round-1/b/with_skill"):
+        for run in (1, 2):
+            folder = tmp_path / place / f"run-{run}"
+            folder.mkdir(parents=True)
+            (folder / "answer.md").write_text("x")
+            (folder / "meta.json").write_text("{}")
+    found = {f"{one.round}/{one.task}/{one.condition}" for one in newest(recordings(tmp_path))}
+    assert found == {"round-2/a/with_skill", "round-1/a/without_skill", "round-1/b/with_skill"}
+    assert len(newest(recordings(tmp_path))) == 6, "every run of it"
+
+
 def test_replay_without_recordings_says_so(tmp_path: Path) -> None:
     done = script("evals/run.py", "--agent", "replay", "--recorded", str(tmp_path), "--workspace", str(tmp_path / "ws"))
     assert done.returncode == 2 and "record.py" in done.stderr
