@@ -20,7 +20,8 @@ _GIVEN = re.compile(
     r"\b[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}:[0-9a-f]{16,}\b|\b(?:sk|fal|key)[-_][A-Za-z0-9_-]{16,}\b",
     re.IGNORECASE,
 )
-_EXPANDED = re.compile(r"--(?:header|env|bearer)\b[^\n]{0,60}\$\{?\w*FAL\w*", re.IGNORECASE)
+_EXPANDED = re.compile(r"--(?:header|env|bearer)\b[^'\n]{0,60}\$\{?\w*FAL\w*", re.IGNORECASE)
+"""In single quotes the shell leaves the variable to the client."""
 _PUBLIC = re.compile(
     r"^(?!\s*(?:#|//|\*|-)).*\b(?:NEXT_PUBLIC|VITE|REACT_APP|EXPO_PUBLIC|NUXT_PUBLIC|GATSBY|PUBLIC)_\w*FAL\w*(?:KEY|SECRET|TOKEN)\b",
     re.MULTILINE,

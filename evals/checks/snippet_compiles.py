@@ -59,15 +59,29 @@ def _python(block: Block) -> str:
     # A fragment may be meant for the body of an async function; a whole program may not.
     flags = 0 if any("fal" in module for module in modules(block)) else PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = _PROMPT.sub("", block.code) if block.code.lstrip().startswith(">>>") else block.code
+    code = _dedented(code)
+    if flags and re.search(r"^return\b", code, re.MULTILINE):
+        code = "async def excerpt():\n" + re.sub(r"^", " ", code, flags=re.MULTILINE)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(_dedented(code), "answer", "exec", flags=flags, dont_inherit=True)
+            compile(code, "answer", "exec", flags=flags, dont_inherit=True)
     except SyntaxError as error:
-        return f"line {error.lineno}: {error.msg}"
+        return "" if flags and _is_excerpt(code) else f"line {error.lineno}: {error.msg}"
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _is_excerpt(code: str) -> bool:
+    """Whether it is the inside of a dict or of a call, shown to say what is sent."""
+    for opening, closing in (("excerpt = {", "}"), ("excerpt(", ")")):
+        try:
+            compile(f"{opening}\n{code}\n{closing}", "answer", "exec")
+        except (SyntaxError, ValueError):
+            continue
+        return True
+    return False
 
 
 def _dedented(code: str) -> str:

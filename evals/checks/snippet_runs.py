@@ -18,7 +18,7 @@ _NEEDS_PACKAGE = re.compile(r"(?:ModuleNotFoundError: No module named|Cannot fin
 _OWN_KEY = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}:[0-9a-f]{16,}")
 _CRASH = re.compile(r"Traceback \(most recent call last\)|^\s+at .+:\d+:\d+\)?$|SyntaxError|\bError: ", re.MULTILINE)
 _GUARD = re.compile(
-    r"\b(?:expected|wrong|too (?:small|short|large|few|little)|not (?:a|an|the|enough|\d)|no detail|detail|placeholder|size|pixels?|images?|drawings?|duplicates?)\b",  # noqa: E501
+    r"\b(?:expected|wrong|first|too (?:small|short|large|few|little)|not (?:a|an|the|enough|\d)|no detail|detail|placeholder|size|pixels?|images?|drawings?|duplicates?)\b",  # noqa: E501
     re.IGNORECASE,
 )
 """What a program says that looks at its input before it pays: stand-ins are not what it was written for."""

@@ -137,6 +137,7 @@ class Answer:
         )
 
 
+_LABEL = re.compile(r"\*\*([^*\n]{2,60}?):?\*\*:?")
 _ADDRESS = re.compile(r"https?://\S+")
 _WORD = re.compile(r"\S*\w\S*")
 
@@ -242,6 +243,9 @@ def _passages(text: str, file: str) -> Iterator[Passage]:
                 row.append(content)
             elif depth == 1:
                 heading = content
+                yield Passage(content, line, "", "heading", file)
+            elif label := _LABEL.fullmatch(content):
+                heading = label[1].strip()  # "**Cheaper for drafts:**" above a list is a heading, too
                 yield Passage(content, line, "", "heading", file)
             elif content:
                 yield Passage(content, line, heading, "prose", file)

@@ -63,6 +63,7 @@ def arguments_of(filename: str, invocations: list[list[str]], programs: int) -> 
         for each in found
         if not any(_FREE.fullmatch(word) for word in each) and not (each and each[0] in _FREE_COMMANDS)
     ]
+    paid.sort(key=lambda each: "--limit" in each)  # a trial of a few leaves the rest undone
     return tuple(dict.fromkeys([*paid[:MAX_INVOCATIONS], ()]))
 
 
