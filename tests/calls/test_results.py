@@ -231,13 +231,15 @@ NARROWED = {
         "python",
     ),
     "typeof": (
-        JS + 'function walk(n) {\n  if (typeof n === "string") return n.url.href;\n'
-        "  if (Array.isArray(n)) return n.first.url;\n  return n.data;\n}\n"
-        f"const r = await {JS_CALL}; walk(r);",
+        JS + f'const r = await {JS_CALL};\nif (typeof r === "string") save(r.url); else save(r.requestId);',
+        "javascript",
+    ),
+    "a list in JavaScript": (
+        JS + f"const r = await {JS_CALL}; save(Array.isArray(r) && r.first.url, r.requestId);",
         "javascript",
     ),
     "instanceof": (
-        JS + f"const r = await {JS_CALL}; const d = r instanceof Response && r.body; r.data.images;",
+        JS + f"const r = await {JS_CALL}; save(r instanceof Response ? r.body.url : r.requestId);",
         "javascript",
     ),
 }
