@@ -261,6 +261,7 @@ def joined(parts: Iterable[Value], source: str) -> Value:
     options: list[tuple[str, ...]] = [("",)]
     drafts: list[tuple[str, ...]] = []
     settled = True
+    has_drafts = False
     kind = STRING
     for part in parts:
         if isinstance(part, Unknown):
@@ -269,7 +270,8 @@ def joined(parts: Iterable[Value], source: str) -> Value:
             shape[-1] += pieces[0]
             shape += pieces[1:]
             options.append(texts(part))
-            drafts.append(options[-1] or outlines(part) or (HOLE,))
+            drafts.append(options[-1] or part.outlines or ((HOLE.join(part.shape),) if part.shape else (HOLE,)))
+            has_drafts = has_drafts or bool(options[-1] or part.outlines)
             kind = BASE64 if part.kind == BASE64 else kind
             continue
         text = as_text(part)
@@ -285,10 +287,10 @@ def joined(parts: Iterable[Value], source: str) -> Value:
     if settled:
         return shape[0]
     choices = _products(options)
-    outlined = _products(drafts) if not choices else ()
+    outlined = _products(drafts) if has_drafts and not choices else ()
     if shape[0].lower().startswith("data:"):
         kind = BASE64
-    return Unknown(source, kind, choices, tuple(shape), outlined if outlined != (HOLE.join(shape),) else ())
+    return Unknown(source, kind, choices, tuple(shape), outlined)
 
 
 def _products(options: list[tuple[str, ...]]) -> tuple[str, ...]:
