@@ -263,3 +263,29 @@ def test_a_name_that_is_found_to_be_something_else_is_not_judged_as_the_result(h
 )
 def test_a_test_that_leaves_the_result_a_dict_excuses_nothing(reading: str) -> None:
     assert codes(PY + f"r = {PY_CALL}\n{reading}") == ["result-access"]
+
+
+SHARED = (
+    PY
+    + """
+def collect(model, arguments):
+    return fal_client.subscribe(model, arguments)
+trained = collect("fal-ai/flux-2-trainer", {"image_data_url": "https://x.example/a.zip"})
+trained["diffusers_lora_file"]["url"]
+image = collect("fal-ai/flux/dev", {"prompt": "a"})
+image["images"][0]["url"]
+"""
+)
+
+
+def test_each_call_of_a_function_for_several_models_is_judged_by_what_is_read_of_its_own_result() -> None:
+    assert codes(SHARED) == []
+    found = problems(SHARED + 'image["video"]["url"]\n')
+    assert [(problem.finding.code, problem.place.line) for problem in found] == [("output-field", 9)]
+
+
+def test_each_request_of_a_posting_function_is_judged_by_what_is_read_of_its_own_answer() -> None:
+    post = "import httpx\ndef collect(model, body):\n    r = httpx.post('https://fal.run/' + model, json=body)\n"
+    text = post + "    return r.json()\n" + SHARED.partition("arguments)\n")[2]
+    assert codes(text) == []
+    assert codes(text + 'image["video"]["url"]\n') == ["output-field"]

@@ -64,7 +64,7 @@ def test_an_unmodified_program_finds_the_sandbox_and_its_output_is_its_own() -> 
     assert code == 0
     assert out.startswith("https://v3b.fal.media/files/")
     (summary,) = err.splitlines()
-    assert "1 jobs" in summary
+    assert "1 job," in summary
 
 
 def test_the_program_never_sees_the_users_key() -> None:

@@ -116,17 +116,20 @@ class Analysis:
             sent = self.reader.reading(node, kind).sent
             arguments_node = sent[0] if sent else None
         frames = self._frames(made, slug_node, arguments_node)
-        drafts = [self._draft(node, made, slug_node, arguments_node, options, *frame) for frame in frames]
-        resolved = [draft for draft in drafts if draft.slugs]
+        drafts = [(self._draft(node, made, slug_node, arguments_node, options, *frame), frame[1]) for frame in frames]
+        resolved = [(draft, site) for draft, site in drafts if draft.slugs]
         if not resolved:
-            resolved = [self._draft(node, made, slug_node, arguments_node, options, {}, None)]
-        accesses = tuple(reading.accesses)
+            resolved = [(self._draft(node, made, slug_node, arguments_node, options, {}, None), None)]
+        is_shared = len({draft.slugs for draft, _ in resolved}) > 1
         is_awaited = reading.awaited or not made.is_async or made.pattern in (REALTIME, UPLOAD)
         callbacks = tuple(
             part for name, part in self._option_nodes(made, parts, keys) if name in ("on_queue_update", "onQueueUpdate")
         )
         found = []
-        for call in resolved:
+        for call, site in resolved:
+            accesses = tuple(reading.accesses)
+            if is_shared and accesses and site is not None:
+                accesses = tuple(self.reader.reading(node, made.gives, site).accesses)
             found.append(Found(replace(call, accesses=accesses, awaited=is_awaited), node, callbacks))
         return found
 

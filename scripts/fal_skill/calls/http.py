@@ -74,7 +74,10 @@ def http_calls(analysis: Analysis, node: Node) -> list[Call]:
         made = _call(analysis, node, url_node, others, frame) if frame else None
         if made is not None and made.slugs:
             place = analysis.program.place(site) if site is not None and len(frames) > 1 else made.place
-            found.append(replace(made, place=place, accesses=first.accesses))
+            accesses = first.accesses
+            if accesses and site is not None and len(frames) > 1:
+                accesses = tuple(analysis.reader.reading(node, _kind(first.pattern), site).accesses)
+            found.append(replace(made, place=place, accesses=accesses))
     return found or [first]
 
 
@@ -93,16 +96,18 @@ def _call(
     slugs = tuple(dict.fromkeys(made.slug for made, _ in found if "/" in made.slug and HOLE not in made.slug))
     why = "" if slugs or pattern in (STATUS, RESULT, CANCEL) else f"the model is not settled: {_readable(url)}"
     arguments = _body(analysis, node, others, frame) if pattern in (SUBMIT, RUN, STREAM) else None
-    bodies = {SUBMIT: REPLY, RUN: OUTPUT, RESULT: OUTPUT, STATUS: "status"}
-    accesses: tuple[Access, ...] = ()
-    if not frame:
-        kind = f"{RESPONSE}:{bodies[pattern]}" if pattern in bodies else RESPONSE
-        accesses = tuple(analysis.reader.reading(node, kind).accesses)
+    accesses: tuple[Access, ...] = () if frame else tuple(analysis.reader.reading(node, _kind(pattern)).accesses)
     return Call(
         analysis.file, analysis.program.place(node), analysis.program.language, HTTP, pattern, slugs,
         not isinstance(value, Unknown), arguments, accesses=accesses, unresolved=why,
         end_line=analysis.program.end(node).line, method=analysis.program.source(node.parts[0]), url=_readable(url),
     )  # fmt: skip
+
+
+def _kind(pattern: str) -> str:
+    """Return what the response to a request holds."""
+    bodies = {SUBMIT: REPLY, RUN: OUTPUT, RESULT: OUTPUT, STATUS: "status"}
+    return f"{RESPONSE}:{bodies[pattern]}" if pattern in bodies else RESPONSE
 
 
 def _address(analysis: Analysis, node: Node) -> tuple[Node | None, list[tuple[str, Node]]]:

@@ -88,9 +88,13 @@ class Reader:
         self._evaluator = evaluator
         self._tested = tested_names(program)
 
-    def reading(self, node: Node, kind: str) -> Reading:
-        """Return how the value of an expression is read; ``kind`` is what it is (OUTPUT, WRAPPED, …)."""
+    def reading(self, node: Node, kind: str, site: Node | None = None) -> Reading:
+        """Return how the value of an expression is read; ``kind`` is what it is (OUTPUT, WRAPPED, …).
+
+        With a ``site``, the value is what that call of the function around gives, and not what other calls of it do.
+        """
         trail = _Trail(self._program, self._references, self._evaluator, self._tested)
+        trail.site = site
         trail.follow(node, _Lead(kind), 0)
         return trail.finished()
 
@@ -112,6 +116,7 @@ class _Trail:
         self.evaluator = evaluator
         self.tested = tested
         """Names whose type the program tests somewhere."""
+        self.site: Node | None = None
         self.reading = Reading()
         self.seen: set[tuple[Node, _Lead]] = set()
         self.guarded: set[Path] = set()
@@ -361,6 +366,10 @@ class _Trail:
         if function is None:
             return
         sites = self.program.sites(function)
+        if self.site in sites:
+            sites = [self.site]
+        elif self.site is not None and len(sites) > 1:
+            lead = replace(lead, sure=False)  # some of them may lead to another model
         for site in sites:
             self.follow(site, lead, depth + 4)
         if not sites:
