@@ -1,4 +1,4 @@
-"""The answer offers a cheaper way to iterate."""
+"""The answer offers a cheaper way to iterate: another model or size, or a trial of a few outputs at a named cost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .result import Result, fails, not_applicable, passes
-from .words import either, sentences
+from .words import MAX_SENTENCE, either, sentences
 
 if TYPE_CHECKING:
     from ..grading.case import Case
@@ -41,6 +41,7 @@ _ITERATE = either(
     r"\bfirst (?:try|run|with|at)\b",
     r"\btry (?:out|first|with|it|settings|at|a)\b",
     r"\btrial\b",
+    r"(?<![-\w])try\b(?! again)[^.;]{0,40}\b(?:first|cheap\w*)\b",
     r"\bwhile (?:you|dialing|developing|working)\b",
     r"\bdial(?:ing|led)? in\b",
     r"\bsmoke[- ]test\b",
@@ -101,6 +102,9 @@ def check(case: Case) -> Result:
         priced = iterate and _PRICE.search(sentence)  # "3 s, to test the move: $0.34"
         if _MEANS.search(sentence) and ((cheap and iterate) or priced or _is_offer(sentence)):
             return passes(f'line {passage.line}: "{sentence}"')
+    trial = _trial(case)
+    if trial:
+        return passes(trial)
     if not case.has_code and not case.task.asks_for("cheap_variant"):
         return not_applicable("the answer runs no model")
     return fails("no cheaper way to try things out is offered")
@@ -115,6 +119,32 @@ _OFFER = either(
     r"\b(?:use|using|with|on|via)\b[^.;]{0,60}\b(?:while|for|when|to) (?:you )?(?:iterat\w+|draft\w*|prototyp\w+|experiment\w*|test\w*|explor\w+)\b",  # noqa: E501
     r"\bcheaper\b[^.;]{0,20}:\s",
 )
+
+
+_FEW = either(
+    r"--(?:limit|count|rows|first|only|sample|trial|max-(?:rows|images|items|jobs|files))[ =](?:[1-9]|1\d|20)\b",
+    r"\b(?:one|two|three|four|five|[1-9]|1\d|20) (?:\w+ )?(?:images?|rows?|files?|photos?|pictures?|clips?|frames?|prompts?|items?)\b[^.;]{0,20}\bfirst\b",  # noqa: E501
+    r"\b(?:first|only) (?:\w+ )?(?:one|two|three|four|five|[1-9]|1\d|20) (?:\w+ )?(?:images?|rows?|files?|photos?|pictures?|clips?|frames?|prompts?|items?)\b",  # noqa: E501
+)
+_TO_SEE = either(
+    r"\b(?:look|check|see|judge|compare|inspect)\b",
+    r"\b(?:trial|test|sample|smoke)\b",
+    r"(?<!re)\btry\b",
+    r"\bbefore (?:you|the)\b",
+)
+
+
+def _trial(case: Case) -> str:
+    """Return where a trial of a few outputs is offered with what it costs, or nothing."""
+    for passage in case.answer.prose:
+        text = passage.text[:MAX_SENTENCE]
+        if not passage.file and _FEW.search(text) and _TO_SEE.search(text) and _PRICE.search(text):
+            return f'line {passage.line}: "{text}"'
+    for block in case.answer.blocks:
+        for offset, line in enumerate(block.code.split("\n")):
+            if len(line) <= MAX_SENTENCE and _FEW.search(line) and _PRICE.search(line.partition("#")[2]):
+                return f'line {block.line + offset}: "{line.strip()}"'
+    return ""
 
 
 def _is_offer(sentence: str) -> bool:

@@ -60,6 +60,8 @@ def check(case: Case) -> Result:
     named = [
         amount for amount in amounts(case.answer.said) if not amount.is_budget and not _is_given(case, amount.sentence)
     ]
+    slugs = {reference.slug for reference in references}
+    named = [amount for amount in named if not _is_of_others(amount, slugs, case)]
     fixed = [value for _, value in constants(block.code for block in case.answer.code)]
     if not named and not fixed:
         return not_applicable("the answer names no amount")
@@ -119,9 +121,7 @@ def _reference(model: Model, arguments: dict[str, Any], count: int, call: dict[s
         units = call["seconds"] / (60 if made.unit == "minute" else 1)
         low, high, quantity = rates[0] * units, rates[1] * units, (units, units)
     if low is None or high is None or quantity is None:
-        if made.unit in ("megapixel", "second", "minute", "1k_chars"):
-            return None  # the size of what the user has decides, and only the user knows it
-        low, high, quantity = rates[0], rates[1], (1.0, 1.0)
+        return None  # the size of what only the user has decides, or fal does not say what a unit is
     outputs = arguments.get("num_images", 1)
     return Reference(
         model.slug,
@@ -241,6 +241,14 @@ def _is_rate(amount: Amount, reference: Reference) -> bool:
     return amount.unit == reference.unit or (
         amount.unit in ("megapixel", "second", "minute", "1k_chars", "char", "compute_second")
     )
+
+
+def _is_of_others(amount: Amount, slugs: set[str], case: Case) -> bool:
+    """Whether the amount stands in a row of a table that is about other models alone."""
+    if amount.passage.kind != "row" or not slugs:
+        return False
+    first = {slug for slug in _SLUG.findall(amount.sentence.partition("|")[0]) if case.registry.get(slug) is not None}
+    return bool(first) and not first & slugs
 
 
 def _is_total(amount: Amount, slugs: set[str], units: set[str]) -> bool:

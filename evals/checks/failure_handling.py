@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fal_skill.calls.call import MODEL_PATTERNS, REALTIME, RUN, STREAM
+from fal_skill.calls.call import MODEL_PATTERNS, REALTIME, RUN, STREAM, SUBMIT
 
 from ..grading.running import CannotRunError
 from .result import Result, fails, not_applicable, passes
@@ -37,6 +37,8 @@ FAILURES = {
     "slow-job": Failure(("slow-model=600",)),
 }
 STREAM_ONLY = frozenset({"dropped-stream"})
+RESUBMISSIONS = 1
+"""Further submissions of a job that failed, and so is not billed, that a program may make by itself."""
 DEFAULT = ("failed-job", "rejected", "collect-5xx", "dropped-stream")
 _ASKED = either(
     r"\brobust\w*\b",
@@ -88,6 +90,10 @@ _SAYS_WHY = either(
 )
 
 
+_REASON = either(r"content[ _-]polic", r"\bflagged\b", r"content[ _-]checker", r"\bunsafe\b")
+"""How fal's refusal, or a program in its own words, tells why an input was rejected."""
+
+
 def check(case: Case) -> Result:
     """Return whether each failure that applies ends well."""
     options = case.task.options("failure_handling")
@@ -97,9 +103,10 @@ def check(case: Case) -> Result:
     left: list[str] = []
     for program in case.runnable:
         patterns = {call.pattern for call in program.calls} & MODEL_PATTERNS
-        if not patterns or patterns <= {REALTIME}:
+        if patterns <= {REALTIME} and not case.makes_jobs(program):
             left.append(f"{program.where} runs no job")
             continue
+        patterns = patterns or {SUBMIT}  # by hand
         for name in options.get("faults", DEFAULT):
             failure = FAILURES[name]
             if not _applies(failure, name, patterns):
@@ -113,6 +120,8 @@ def check(case: Case) -> Result:
                 left.append(f"{program.where}: {name} had no occasion ({run.summary()})")
                 continue
             wrong = _wrong(failure, name, run, program, readable=bool(options.get("readable")))
+            if not wrong and name == "rejected" and options.get("reasons") and not _REASON.search(_told(run)):
+                wrong = "the reason that fal gave (the content policy) is nowhere to be found"
             if wrong:
                 return fails(f"{program.where} with {name}: {wrong}; {run.summary()}")
             good.append(f"{name}: exit code {run.exit_code}, {run.last_line(100)}")
@@ -135,10 +144,10 @@ def _wrong(failure: Failure, name: str, run: Run, program: Program, *, readable:
     """Return what is wrong with how a program took a failure, or nothing."""
     if run.hung:
         return "it does not end"
-    twice = repeated(run)
+    twice = repeated(run, forgiven=RESUBMISSIONS)
     if twice:
         return f"{twice}: each is billed"
-    told = f"{run.output}\n{run.written}"
+    told = _told(run)
     printed = f"{_TRACEBACK.split(run.output)[0]}\n{run.written}"  # a URL inside a traceback is no report
     done = bool(run.accepted) and run.exit_code == 0
     if failure.keeps_id:
@@ -158,3 +167,8 @@ def _wrong(failure: Failure, name: str, run: Run, program: Program, *, readable:
     if run.exit_code == 0 and len(run.jobs) <= 1 and name != "collect-5xx":
         return "it ends with exit code 0, as if all were well"
     return ""
+
+
+def _told(run: Run) -> str:
+    """Return all that a program told: printed, and written to text files."""
+    return f"{run.output}\n{run.written}"

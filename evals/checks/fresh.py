@@ -80,6 +80,9 @@ def check(case: Case) -> Result:
     ]
     if priced:
         dated = date_of_price(case)
+        leading = None if dated else _todays_price(case)
+        if leading:
+            return passes(f"no date, but where today's price is: {leading}")
         if dated is None:
             return fails(f'a price without a date: "{priced[0].sentence}"')
         return passes(f"the price is dated: {dated}" + (f"; {old[0]} is said to be old" if old else ""))
@@ -126,6 +129,33 @@ def date_of_price(case: Case) -> str | None:
         for line in block.code.split("\n"):
             if len(line) < 1000 and _DATE.search(line) and _ABOUT_PRICE.search(line):
                 return f'line {block.line}: "{line.strip()}"'
+    return None
+
+
+_FROM_MEMORY = either(
+    r"\bfrom (?:\w+ )?(?:memory|recollection|training data)\b",
+    r"\bI (?:remember|recall|recollect)\b",
+    r"\bmy (?:memory|training)\b",
+)
+_PRICE_PAGE = re.compile(r"fal\.ai/models/[\w-]+/|/v1/models/pricing|\bfal\.ai/pricing", re.IGNORECASE)
+_TODAY = either(r"\b(?:check|look|see|confirm|verify|compare|today['’]?s?|current|latest|live)\b")
+
+
+def _todays_price(case: Case) -> str | None:
+    """Return the sentence that leads to today's price, for a price that has a source, or None.
+
+    What is from memory has none: then the link does not make up for the date.
+    """
+    passages = [passage for passage in case.answer.prose if not passage.file]
+    if any(_FROM_MEMORY.search(passage.text) for passage in passages):
+        return None
+    for sentence, passage in sentences(passages):
+        if (
+            _PRICE_PAGE.search(sentence)
+            and _TODAY.search(sentence)
+            and re.search(r"\b(?:pric|cost|rate)", sentence, re.I)
+        ):
+            return f'line {passage.line}: "{sentence}"'
     return None
 
 

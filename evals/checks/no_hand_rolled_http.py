@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fal_skill.calls.call import CURL, HTTP, MODEL_PATTERNS, REQUEST_PATTERNS
 
 from .result import Result, fails, not_applicable, passes
-from .sdk_pattern import SDKS
+from .sdk_pattern import SDKS, elsewhere
 from .words import either
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ def check(case: Case) -> Result:
         remarks = [remark for remark in run.violations if remark["code"] == "hand-rolled-http"]
         if remarks and not by_hand and not _ASKED.search(case.task.prompt):
             return fails(f"when {run.program.where} was run: {remarks[0]['message']}")
+    aside = elsewhere(case)
+    if aside and not _ASKED.search(case.task.prompt):
+        return fails(aside)
     if not by_sdk:
         return not_applicable("no call is made by an SDK or by hand")
     return passes("; ".join(f"line {call.line}: {call.client} {call.method}" for call in by_sdk[:4]))

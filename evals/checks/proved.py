@@ -68,7 +68,8 @@ _UNPROVED = either(
     r"\bto the best of my (?:knowledge|memory)\b",
     r"\bno (?:network|access|key)\b[^.\n]{0,50}\b(?:run|test|verify|check)\b",
 )
-_SNAPSHOT = re.compile(r"\b(20\d\d-\d\d-\d\d)\b")
+NEAR = 12
+"""Lines after a claim within which the comments of a shown block belong to it."""
 
 
 def check(case: Case) -> Result:
@@ -148,6 +149,10 @@ def _told(case: Case) -> Iterator[tuple[str, Passage, str]]:
     passages = case.answer.prose
     for place, passage in enumerate(passages):
         under = [other.text for other in passages[place : place + 12] if other.heading == passage.heading]
+        if not passage.file:  # "npm test  # 9 tests" in a block beside the claim
+            under += [
+                other.text for other in case.answer.comments if not other.file and 0 < other.line - passage.line <= NEAR
+            ]
         nearby = "\n".join(under)
         label = (
             f"{passage.heading}: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from fal_skill.calls.call import (
@@ -11,13 +12,14 @@ from fal_skill.calls.call import (
     OLD_JAVASCRIPT_SDK,
     PYTHON_SDK,
     REALTIME,
+    REQUEST_PATTERNS,
     RUN,
     STREAM,
     SUBMIT,
     SUBSCRIBE,
 )
 
-from ..grading.case import told
+from ..grading.case import matches, told
 from .result import Result, fails, not_applicable, passes
 from .words import either
 
@@ -75,7 +77,7 @@ def check(case: Case) -> Result:
     once = case.task.asks_for("submit_once")
     if not calls and once:
         # A submit posted by hand, so that the SDK cannot repeat it, and followed by the SDK.
-        calls = [call for call in case.calls if call.client in SDKS]
+        calls = [call for call in case.calls if call.client in SDKS and call.pattern in REQUEST_PATTERNS]
     options = case.task.options("sdk_pattern")
     wanted = tuple(options.get("patterns", ())) or _asked(case)
     if not calls:
@@ -83,6 +85,9 @@ def check(case: Case) -> Result:
             by_hand = f"; it is called by {case.model_calls[0].client}" if case.model_calls else ""
             return fails(f"the code does not call a model by the SDK{by_hand}")
         return not_applicable("the answer has no SDK call")
+    aside = elsewhere(case)
+    if aside:
+        return fails(aside)
     used = {pattern for call in calls for pattern in patterns(call)}
     languages = options.get("languages", ())
     spoken = {call.language for call in calls}
@@ -123,3 +128,26 @@ def patterns(call: Call) -> set[str]:
 
 def _asked(case: Case) -> tuple[str, ...]:
     return next((wanted for pattern, wanted in _ASKED if pattern.search(case.task.prompt)), ())
+
+
+_POSTED = re.compile(
+    r"""\b(?:httpx|requests|client|session|axios|ky|got)\s*\.\s*post\(|\bmethod\s*[:=]\s*["']POST["']"""
+)
+_API = re.compile(r"""["'`]https?://(api\.[\w.-]+|[\w.-]+/(?:api|v\d)/)""")
+
+
+def elsewhere(case: Case) -> str:
+    """Return why the answer's own way to the model leads past fal, or nothing.
+
+    So it is where the SDK runs only models that the task does not want, and the code posts to another service.
+    """
+    wanted = case.task.options("slug_exists").get("any_of", ())
+    run = [call for call in case.model_calls if call.client in SDKS]
+    slugs = {slug for call in run for slug in call.slugs}
+    if not wanted or not slugs or not all(call.slugs for call in run) or any(matches(slug, wanted) for slug in slugs):
+        return ""
+    for block in case.answer.code:
+        hosts = [host for host in _API.findall(block.code) if "fal." not in host]
+        if hosts and _POSTED.search(block.code):
+            return f"{block.where} posts to {hosts[0]} by hand; the SDK runs only {', '.join(sorted(slugs)[:3])}"
+    return ""

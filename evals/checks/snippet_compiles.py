@@ -32,7 +32,7 @@ def check(case: Case) -> Result:
     problems = {block: made.problem for block, made in case.extractions if block is not None and made.problem}
     for block in blocks:
         wrong = _wrong(block, problems.get(block, ""))
-        if wrong:
+        if wrong and not _is_abridged(block, case):
             return fails(f"{block.where} ({block.language}): {wrong}")
     if not blocks:
         return not_applicable("the answer has no code")
@@ -82,6 +82,24 @@ def _is_excerpt(code: str) -> bool:
             continue
         return True
     return False
+
+
+def _is_abridged(block: Block, case: Case) -> bool:
+    """Whether a block is cut from a file that is delivered whole: most of its lines stand there, in other company."""
+    if block.is_file:
+        return False
+    lines = [line for line in _bare(block.code) if re.search(r"\w", line)]
+    for name, text in case.answer.files.items():
+        if name.endswith((".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx")) and len(lines) > 1:
+            whole = set(_bare(text))
+            if sum(line in whole for line in lines) > len(lines) / 2:
+                return True
+    return False
+
+
+def _bare(code: str) -> list[str]:
+    """Return the lines of code without their spaces and comments."""
+    return ["".join(re.sub(r"(?:^|\s)(?:#|//)\s.*$", "", line).split()) for line in code.split("\n")]
 
 
 def _dedented(code: str) -> str:

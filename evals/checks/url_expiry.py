@@ -6,9 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 from .result import Result, fails, not_applicable, passes
-from .words import either, is_denied, sentences
+from .words import clauses, code_of, either, is_denied, sentences
 
 if TYPE_CHECKING:
+    from ..grading.answers import Passage
     from ..grading.case import Case
 
 _SUBJECT = either(
@@ -88,6 +89,18 @@ _OTHER_THING = either(
     r"\bframe rate\b",
 )
 _SLUG = re.compile(r"`?\b(?:fal-ai|[a-z0-9-]+)/[\w.-]+(?:/[\w.-]+)*`?")
+_BRIEF = either(
+    r"\btemporar(?:y|ily)\b",
+    r"\bexpir(?:e|es|ing)\b",
+    r"\b(?:ephemeral|short[- ]lived|transient)\b",
+    r"\bnot permanent\b",
+    r"\b(?:won['’]t|doesn['’]t|does not|will not|may not) (?:last|live|stay|persist)\b",
+)
+"""Words of a comment that need no subject, as the code that it stands on has it."""
+_URL_READ = re.compile(r"(?i)\burls?\b|_urls?\b|\[[\"']url[\"']\]")
+_OTHER_SERVICE = re.compile(
+    r"(?i)\b(?:replicate|openai|midjourney|runway(?:ml)?|stability(?: ai)?|hugging ?face|together(?: ai)?|fireworks)\b"
+)
 _FOREVER = either(
     r"\b(?:urls?|links?)\b[^.;]{0,30}\b(?:never expires?|do(?:es)? ?n[o'’]t expire|(?:are|is|stay) permanent|permanent links?|(?:stay|live|kept)s? (?:up )?forever)\b",  # noqa: E501
     r"\bpermanent (?:url|link)s?\b",
@@ -96,11 +109,19 @@ _FOREVER = either(
 
 def check(case: Case) -> Result:
     """Return whether the answer warns of URLs that do not last."""
-    for said, passage in sentences(case.answer.said):
-        sentence = _SLUG.sub("MODEL", said)  # a model may be gone, too
-        if _TEMPORARY.search(sentence) and _is_about_output(sentence, passage.heading) and not _is_forever(sentence):
-            return passes(f'line {passage.line}: "{sentence}"')
-    for sentence, passage in sentences(case.answer.said):
+    shown = [passage for passage in case.answer.said if not (passage.kind == "comment" and passage.file)]
+    for said, passage in sentences(shown):
+        for clause in clauses(said):
+            sentence = _SLUG.sub("MODEL", clause)  # a model may be gone, too
+            if _OTHER_SERVICE.search(sentence) and not re.search(r"(?i)\bfal\b", sentence):
+                continue  # how long another service keeps its files
+            if (
+                _TEMPORARY.search(sentence)
+                and (_is_about_output(sentence, passage.heading) or _is_on_url(case, said, passage))
+                and not _is_forever(sentence)
+            ):
+                return passes(f'line {passage.line}: "{sentence}"')
+    for sentence, passage in sentences(shown):
         if _is_forever(sentence):
             return fails(f'line {passage.line} says the contrary: "{sentence}"')
     if not _makes_files(case):
@@ -134,6 +155,14 @@ def _is_about_output(sentence: str, heading: str) -> bool:
         )
         is not None
     )
+
+
+def _is_on_url(case: Case, said: str, passage: Passage) -> bool:
+    """Whether a comment in code that the answer shows says it of the output URL that the code beside it reads."""
+    if passage.kind != "comment" or passage.file or not _BRIEF.search(said) or _OTHER_THING.search(said):
+        return False
+    code = code_of(case.answer, passage)
+    return _URL_READ.search(code) is not None and re.search(r"(?i)upload|sign", code) is None
 
 
 def _is_forever(sentence: str) -> bool:

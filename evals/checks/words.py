@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..grading.answers import Passage, quoted
+from ..grading.answers import Answer, Passage, quoted
 
 MAX_SENTENCE = 2000
 """Longer sentences are cut before patterns are tried on them."""
@@ -37,6 +37,21 @@ def sentences(passages: Iterable[Passage]) -> Iterator[tuple[str, Passage]]:
     for passage in passages:
         for sentence in passage.sentences:
             yield sentence[:MAX_SENTENCE], passage
+
+
+def clauses(sentence: str) -> list[str]:
+    """Return the parts of a sentence that are sentences by themselves, though they begin with a small letter."""
+    return re.split(r"(?<=\w{4}[.!?;])\s+", sentence)
+
+
+def code_of(answer: Answer, comment: Passage) -> str:
+    """Return the line of code that a comment stands on, or the one after it; empty when there is none."""
+    lines = (answer.files.get(comment.file, "") if comment.file else answer.text).split("\n")
+    for line in lines[max(0, comment.line - 1) : comment.line + 4]:
+        code = re.split(r"(?:^|\s)(?:#|//)", line, maxsplit=1)[0].strip()
+        if code:
+            return "" if code.startswith("```") else code
+    return ""
 
 
 def said(

@@ -216,6 +216,14 @@ class Case:
             raise found
         return found
 
+    def makes_jobs(self, program: Program) -> bool:
+        """Whether the program runs a model: by a call that was read, or by what it did when it was run."""
+        if any(call.pattern in MODEL_PATTERNS for call in program.calls):
+            return True
+        with suppress(CannotRunError):
+            return bool(self.run(program).jobs)
+        return False
+
     @cached_property
     def plain_runs(self) -> tuple[Run, ...]:
         """What the programs that can be run did when nothing went wrong."""

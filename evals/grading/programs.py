@@ -18,7 +18,9 @@ PYTHON = "python"
 JAVASCRIPT = ("javascript", "typescript")
 RUNNABLE = (PYTHON, *JAVASCRIPT)
 SUFFIXES = {"python": ".py", "javascript": ".mjs", "typescript": ".ts"}
-NODE_MODULES = frozenset({"@fal-ai/client", "dotenv", "typescript"})
+NODE_EXTRAS = ("sharp@0.34",)
+"""What answers use beside the SDK, as npm installs it."""
+NODE_MODULES = frozenset({"@fal-ai/client", "dotenv", "sharp", "typescript"})
 """Packages that JavaScript programs find; node's own are always there."""
 NODE_BUILTINS = frozenset(
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import re
 import shutil
 import subprocess
@@ -23,7 +24,7 @@ from fal_skill import proof
 from fal_skill.errors import UnavailableError
 
 from .answers import Answer, clean
-from .programs import PYTHON, Program, missing_arguments, supporting
+from .programs import NODE_EXTRAS, PYTHON, Program, missing_arguments, stand_in, supporting
 from .tasks import ROOT, Input, Task
 
 SANDBOX = ROOT / "scripts" / "sandbox.py"
@@ -36,6 +37,13 @@ MAX_ATTEMPTS = 4
 OUTPUT_BYTES = 256 * 1024
 WRITTEN_BYTES = 64 * 1024
 MAX_WRITTEN = 60
+GRAIN_SEED = 1
+MAX_ROWS = 40
+"""Rows of a task's table that are laid out: the rest would be the same call again, and a minute of waiting."""
+STILL_AT_WORK = 5.0
+"""Seconds: a program that submitted its last job so lately was ended at its work, it did not hang."""
+CONFIRMATIONS = b"y\n" * 3
+"""What a user types whom a program asks whether to go on."""
 ARCHIVED = 24
 """Pictures in an archive that a task's user has."""
 MEMORY_MB = 2048
@@ -51,6 +59,10 @@ _KINDS = {
     "zip": "archive",
     "glb": "3d",
 }
+_LEFT_OPEN = re.compile(
+    r"""^((?:export )?(?:const |let |var )?(?:(?:[A-Z]+_)*(?:PROMPT|TEXT)|prompt)(?:: ?str(?:ing)?)? = )(?:"(?:\.{3}|…)?"|'(?:\.{3}|…)?')(?=\s*(?:;|#|//|$))""",  # noqa: E501
+    re.MULTILINE,
+)
 _READS = re.compile(
     r"upload_file|upload_image|open\(|read_bytes|readFile|createReadStream|Path\(|Image\.open|openAsBlob|storage\.upload"
 )
@@ -102,9 +114,15 @@ class Run:
         return list(self.report.get("violations", ()))
 
     @property
+    def at_work(self) -> bool:
+        """Whether its time ran out while it was still sending jobs."""
+        latest = max((job["submitted_at"] for job in self.jobs), default=-STILL_AT_WORK)
+        return self.ended_by == "wall-clock" and latest > self.report["seconds"] - STILL_AT_WORK
+
+    @property
     def hung(self) -> bool:
-        """Whether it had to be ended."""
-        return self.ended_by is not None
+        """Whether it had to be ended, and was not at work."""
+        return self.ended_by is not None and not self.at_work
 
     @property
     def struck(self) -> bool:
@@ -156,8 +174,9 @@ def run(
 ) -> Run:
     """Run the program in a fresh folder and return what it did; CannotRunError when it cannot be run here.
 
-    It is called as the answer calls it: of several ways the first that makes a job, else the first. Arguments and
-    input files that it turns out to need are made up, and it is started again.
+    It is called as the answer calls it: of several ways the first that makes a job and ends well, else the first that
+    makes one (a trial of two rows may end with "38 are left"), else the first. Arguments and input files that it turns
+    out to need are made up, and it is started again.
 
     Args:
         program: what to run.
@@ -177,10 +196,11 @@ def run(
     tried = []
     for way in ways:
         made = _started(program, task, answer, way, tuple(faults), seconds)
-        if made.jobs:
+        if made.jobs and (made.exit_code == 0 or made.at_work or faults):
             return made
         tried.append(made)
-    return next((made for made in tried if made.exit_code), tried[0])  # what stopped it says more than a dry run
+    # Without a job, what stopped it says more than a dry run.
+    return next((made for made in tried if made.jobs), next((made for made in tried if made.exit_code), tried[0]))
 
 
 def _started(
@@ -279,12 +299,14 @@ def _sandboxed(
         *command,
     ]
     # Output goes to a file: the size of files is limited, that of a pipe's reader is not.
-    with output.open("wb") as file:
+    typed = output.with_name("typed.txt")
+    typed.write_bytes(CONFIRMATIONS)
+    with output.open("wb") as file, typed.open("rb") as keys:
         done = subprocess.run(
             words,
             cwd=folder,
             env=_environment(os.environ),
-            stdin=subprocess.DEVNULL,
+            stdin=keys,
             stdout=file,
             stderr=subprocess.STDOUT,
             timeout=seconds + 60,
@@ -302,12 +324,12 @@ def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
 def _command(program: Program, task: Task, answer: Answer, folder: Path) -> list[str]:
     """Put everything into the folder and return the command that starts the program."""
     for path, source in task.placed_files():
-        _write(folder, path, source.read_bytes() if source.is_file() else b"")
+        _write(folder, path, _shortened(path, source.read_bytes()) if source.is_file() else b"")
     for given in task.inputs:
         _write(folder, given.path, placeholder(given))
     for path, text in supporting(answer).items():
         _write(folder, path, text.encode("utf-8", "replace"))
-    _write(folder, program.filename, program.block.code.encode("utf-8", "replace"))
+    _write(folder, program.filename, _filled_in(program.block.code).encode("utf-8", "replace"))
     for path, suffix in _files_read(program):
         if not (folder / path).exists():
             _write(folder, path, placeholder(Input(path, _KINDS[suffix])))
@@ -323,7 +345,7 @@ def _node_command(program: Program, folder: Path) -> list[str]:
     if node is None:
         raise CannotRunError("node is not installed")
     try:
-        project = proof.node_project()
+        project = proof.node_project(NODE_EXTRAS)
     except UnavailableError as error:
         raise CannotRunError(str(error)) from None
     # Copies, not links: what the program changes must not reach the next one. The compiler is not needed inside.
@@ -345,6 +367,11 @@ def _node_command(program: Program, folder: Path) -> list[str]:
     if done.returncode:
         raise CannotRunError(f"typescript could not strip the types: {done.stderr.strip()[-200:]}")
     return [node, target]
+
+
+def _filled_in(code: str) -> str:
+    """Return the code with a text where it leaves one to its user: ``PROMPT = ""``, ``const PROMPT = "..."``."""
+    return _LEFT_OPEN.sub(rf'\1"{stand_in("prompt")}"', code)
 
 
 def _files_read(program: Program) -> list[tuple[str, str]]:
@@ -384,9 +411,46 @@ def _place_arguments(folder: Path, arguments: Iterable[str]) -> None:
             _write(folder, word, _made_up(word))
 
 
+def _shortened(path: str, data: bytes) -> bytes:
+    """Return a task's file as it is laid out: of a table its header and first rows."""
+    if not path.endswith(".csv"):
+        return data
+    rows = data.decode("utf-8", "replace").splitlines(keepends=True)
+    return "".join(rows[: MAX_ROWS + 1]).encode()
+
+
 @lru_cache(maxsize=64)
 def placeholder(given: Input) -> bytes:
     """Return a real file of the input's kind, in the format that its name asks for where that can be made."""
+    content = _made(given)
+    return _grained(content) if given.kind == "image" else content
+
+
+def _grained(content: bytes) -> bytes:
+    """Return a picture with grain on it, as photographs have: programs rightly refuse what has no detail."""
+    from PIL import Image, ImageChops, UnidentifiedImageError
+
+    try:
+        image = Image.open(io.BytesIO(content))
+        image.load()
+    except (UnidentifiedImageError, OSError):
+        return content
+    kind, mode = image.format, image.mode
+    if kind not in ("JPEG", "PNG", "WEBP") or mode not in ("RGB", "L"):
+        return content
+    side = 256
+    grain = Image.frombytes("L", (side, side), random.Random(GRAIN_SEED).randbytes(side * side))
+    sheet = Image.new("L", image.size)
+    for left in range(0, image.width, side):
+        for top in range(0, image.height, side):
+            sheet.paste(grain, (left, top))
+    # One part of grain in six: the picture beneath, and the name that stands on it, stay readable.
+    target = io.BytesIO()
+    ImageChops.blend(image, sheet.convert(mode), 1 / 6).save(target, kind)
+    return target.getvalue()
+
+
+def _made(given: Input) -> bytes:
     from fal_skill.sandbox import media
 
     suffix = given.path.rpartition(".")[2].lower()

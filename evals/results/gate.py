@@ -48,26 +48,35 @@ def failures(made: dict[str, Any], limits: dict[str, Any], last: dict[str, Any] 
 
 
 def _regressions(made: dict[str, Any], last: dict[str, Any], limits: dict[str, Any], condition: str) -> list[str]:
+    """Return the checks that do worse than in the last benchmark, on the runs that both hold."""
     drop, least = float(limits.get("max_drop", 0.05)), int(limits.get("min_results", 5))
+    before = outcomes(last)
+    shared = [(before[key], new) for key, new in outcomes(made).items() if key in before and key[1] == condition]
     found = []
-    for name, before in last.get("checks", {}).items():
-        old, new = before.get(condition), made["checks"].get(name, {}).get(condition)
-        if not old or not new or old["pass_rate"] is None or new["pass_rate"] is None:
+    for name in NAMES:
+        pairs = [(old.get(name), new.get(name)) for old, new in shared]
+        had = [old for old, _ in pairs if old is not None]
+        has = [new for _, new in pairs if new is not None]
+        if len(had) < least:
             continue
-        if (
-            min(old["passed"] + old["failed"], new["passed"] + new["failed"]) >= least
-            and new["pass_rate"] < old["pass_rate"] - drop
-        ):
-            found.append(f"{name}: {new['pass_rate']:.0%} of {condition} pass, {old['pass_rate']:.0%} did before")
+        if len(has) < len(had) / 2:
+            found.append(f"{name}: {len(has)} results of {condition}, {len(had)} before: was the code not run?")
+        elif len(has) >= least and sum(has) / len(has) < sum(had) / len(had) - drop:
+            found.append(f"{name}: {sum(has) / len(has):.0%} of {condition} pass, {sum(had) / len(had):.0%} did before")
     return found
+
+
+def outcomes(made: dict[str, Any]) -> dict[tuple[str, str, int], dict[str, bool | None]]:
+    """Return the outcome of each check by task, condition and number of the run."""
+    return {
+        (run["eval_name"], run["configuration"], run["run_number"]): run.get("checks", {})
+        for run in made.get("runs", ())
+    }
 
 
 def flips(made: dict[str, Any], last: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the checks whose outcome for the same task, condition and run is another one than before."""
-    before = {
-        (run["eval_name"], run["configuration"], run["run_number"]): run.get("checks", {})
-        for run in last.get("runs", ())
-    }
+    before = outcomes(last)
     found = []
     for run in made["runs"]:
         old = before.get((run["eval_name"], run["configuration"], run["run_number"]), {})

@@ -232,17 +232,21 @@ def _sdk(python: bool) -> str:
         return "fal-client"
 
 
-def node_project() -> Path:
-    """Return a folder in the user's cache with the JavaScript SDK installed, installing it the first time."""
+def node_project(extras: tuple[str, ...] = ()) -> Path:
+    """Return a folder in the user's cache with the JavaScript SDK installed, installing it the first time.
+
+    ``extras``: further packages, as npm writes them (``"sharp@0.34"``).
+    """
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None or npm is None:
         raise UnavailableError("node and npm are needed to run JavaScript", hint="or prove --language python")
-    folder = Path(cache_folder()) / "node" / "-".join(name.replace("/", "_") for name in NODE_PACKAGES)
+    packages = (*NODE_PACKAGES, *extras)
+    folder = Path(cache_folder()) / "node" / "-".join(name.replace("/", "_") for name in packages)
     mark = folder / "installed"
     if not mark.exists():
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "package.json").write_text('{"private": true}\n', encoding="utf-8")
-        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", *NODE_PACKAGES]
+        command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", *packages]
         try:
             done = subprocess.run(
                 command, cwd=folder, capture_output=True, timeout=NPM_SECONDS, check=False,
@@ -252,7 +256,7 @@ def node_project() -> Path:
             raise UnavailableError(f"npm did not install the SDK within {NPM_SECONDS:.0f} s") from None
         if done.returncode:
             reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-            raise UnavailableError(f"npm could not install {NODE_PACKAGES[0]}: {reason[:200]}")
+            raise UnavailableError(f"npm could not install {packages[0]}: {reason[:200]}")
         mark.touch()
     return folder
 

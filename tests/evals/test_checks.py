@@ -214,3 +214,226 @@ def test_every_known_false_claim_says_why_and_by_what_source() -> None:
     assert len(claims()) >= 15
     assert all(claim.why and claim.source and (claim.said or claim.code) for claim in claims())
     assert len({claim.id for claim in claims()}) == len(claims())
+
+
+SUBMITTED = (
+    'import fal_client\n\njob = {"id": fal_client.submit("fal-ai/flux/dev", arguments={"prompt": "a"}).request_id}\n'
+)
+POSTED = 'import os\nimport httpx\n\nhttpx.post("https://queue.fal.run/fal-ai/flux/dev", json={"prompt": "a"}, headers={"Authorization": "Key " + os.environ["FAL_KEY"]})\n'  # noqa: E501
+SERVER = """import fal_client
+from fastapi import FastAPI
+from pydantic import BaseModel
+from typing import Literal
+
+app = FastAPI()
+
+
+class Wish(BaseModel):
+    prompt: str
+    {field}
+
+
+@app.post("/wish")
+def wish(body: Wish):
+    return fal_client.submit("fal-ai/flux/dev", arguments=body.model_dump(), webhook_url="https://a.b/c").request_id
+"""
+
+
+@pytest.mark.parametrize(
+    ("comment", "passed"),
+    [
+        ("link = r['images'][0]['url']  # short-lived: fetched now", True),
+        ("# expires, so it is fetched now\npage_url = r['images'][0]['url']", True),
+        ("token = sign(r)  # short-lived: fetched now", False),
+        ("part = target.with_suffix('.part')  # temporary, renamed at the end", False),
+        ("given_url = fal_client.upload_file('a.png')  # temporary", False),
+    ],
+)
+def test_a_comment_on_the_line_that_reads_the_url_warns(comment: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.url_expiry import check
+
+    code = f'import fal_client\nr = fal_client.run("fal-ai/flux/schnell", arguments={{"prompt": "a"}})\n{comment}'
+    assert check(case_of(python(code))).passed is passed
+    assert check(case_of(call(read=""), files={"make.py": code})).passed is False  # nobody is told by a file alone
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("Midjourney removes its output links after a month. fal's links are public.", False),
+        ("Midjourney removes its output links after a month, and fal's output links expire too.", True),
+        ("Midjourney removes its output links after a month. fal's links aren't permanent either.", True),
+    ],
+)
+def test_how_long_another_service_keeps_files_says_nothing_of_fal(text: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.url_expiry import check
+
+    assert check(case_of(call() + text)).passed is passed
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("```sh\npython draw.py --rows 5   # a taste, about $0.02\n```", True),
+        ("Begin with the first three rows ($0.01) and see whether you like them.", True),
+        ("```sh\npython draw.py --rows 5\n```", False),  # what it costs is not said
+        ("```sh\npython draw.py --rows 300   # the lot, about $0.90\n```", False),
+        ("```sh\npython draw.py --max-retries 5   # $0.90 in all\n```", False),
+        ("Before anything, try 512 px cheaply: `image_size` takes `square`.", True),
+        ("The cheaper line is busy, so the program will try again with `fal_client`.", False),
+    ],
+)
+def test_a_trial_of_a_few_at_a_named_cost_is_a_cheap_variant(text: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.cheap_variant import check
+
+    result = check(case_of(call() + text))
+    assert result.passed is passed, result.evidence
+
+
+@pytest.mark.parametrize(
+    ("read", "passed"),
+    [
+        ('print(json.load(open("job.json"))["reply"]["images"][0]["url"])', True),
+        ('kept = load(job)\nprint(kept.get("images", [])[0]["url"])', True),
+        ('print(load(job)["images"]["url"])', None),  # a list has no url
+        ('print(load(job)["clips"][0]["url"])', None),
+        ('print(arguments["images"])', None),
+        ('reply["images"] = []', None),
+        ('r = fal_client.result("fal-ai/flux/dev", job["id"])\nopen("r.json", "w").write(json.dumps(r))', True),
+    ],
+)
+def test_a_result_that_comes_back_by_a_file_is_read_by_its_fields(read: str, passed: bool | None, case_of: Any) -> None:
+    from evals.checks.result_access import check
+
+    result = check(case_of("I wrote it.", files={"draw.py": SUBMITTED + "import json\n" + read + "\n"}))
+    assert result.passed is passed, result.evidence
+
+
+def test_the_own_tests_of_an_answer_do_not_read_its_results(case_of: Any) -> None:
+    from evals.checks.result_access import check
+
+    files = {"draw.py": SUBMITTED, "tests/test_draw.py": 'assert fake()["images"][0]["url"]\n'}
+    assert check(case_of("I wrote it.", files=files)).passed is None
+
+
+@pytest.mark.parametrize(
+    ("field", "passed"),
+    [
+        ("seed: int | None = None", True),
+        ('output_format: Literal["jpeg", "png"] = "png"', True),
+        ('output_format: Literal["jpeg", "bmp"] = "jpeg"', False),
+        ("steps: int = 20", False),
+        ('guidance_scale: str = "high"', False),
+    ],
+)
+def test_what_a_request_class_declares_is_what_is_sent(field: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.arguments_valid import check
+
+    result = check(case_of("I wrote it.", files={"main.py": SERVER.replace("{field}", field)}))
+    assert result.passed is passed, result.evidence
+    narrowed = SERVER.replace("{field}", field).replace("model_dump()", 'model_dump(include={"prompt"})')
+    assert check(case_of("I wrote it.", files={"main.py": narrowed})).passed is None
+
+
+def test_an_upload_alone_is_no_use_of_the_sdk_for_a_model(case_of: Any) -> None:
+    from evals.checks.sdk_pattern import check
+
+    asked: dict[str, dict[str, Any]] = {"sdk_pattern": {}, "submit_once": {}}
+    uploads = 'import fal_client\n\nurl = fal_client.upload_file("a.png")\n'
+    followed = 'import fal_client\n\nprint(fal_client.result("fal-ai/flux/dev", "7")["images"])\n'
+    assert check(case_of(python(uploads + POSTED), checks=asked)).passed is False
+    assert check(case_of(python(followed + POSTED), checks=asked)).passed is True
+
+
+@pytest.mark.parametrize("name", ["sdk_pattern", "no_hand_rolled_http"])
+def test_the_wanted_model_must_not_be_run_past_fal(name: str, case_of: Any) -> None:
+    from evals.checks import check_named
+
+    asked: dict[str, dict[str, Any]] = {name: {}, "slug_exists": {"any_of": ["fal-ai/flux/schnell"]}}
+    past = python('import httpx\n\nr = httpx.post("https://api.bfl.example/v1/flux", json={"prompt": "a"})')
+    check = check_named(name)
+    assert check(case_of(past + call("fal-ai/flux/dev"), checks=asked)).passed is False
+    assert check(case_of(past + call("fal-ai/flux/schnell"), checks=asked)).passed is True
+    assert check(case_of(call("fal-ai/flux/dev"), checks=asked)).passed is True  # a wrong model is for slug_exists
+
+
+def test_an_excerpt_of_a_delivered_file_need_not_parse(case_of: Any) -> None:
+    from evals.checks.snippet_compiles import check
+
+    whole = 'import fal_client\n\n\ndef draw(text):\n    if not text:\n        return None\n    handle = fal_client.submit("fal-ai/flux/dev", arguments={"prompt": text})\n    return handle.get()\n'  # noqa: E501
+    cut = python(
+        'if not text:\n    return None   # nothing to draw\nhandle = fal_client.submit("fal-ai/flux/dev", arguments={"prompt": text}, ...)\nreturn handle.get()\n)'  # noqa: E501
+    )
+    assert check(case_of(cut, files={"draw.py": whole})).passed is True
+    assert check(case_of(cut)).passed is False
+    assert check(case_of(cut, files={"draw.py": "print(1)\n"})).passed is False
+    assert check(case_of("I wrote it.", files={"draw.py": whole + ")"})).passed is False
+
+
+def test_what_another_model_costs_is_not_the_price(case_of: Any) -> None:
+    from evals.checks.cost_accurate import check
+
+    table = "\n| model | price |\n|---|---|\n| `fal-ai/flux/schnell` | ${ours} |\n| `fal-ai/flux/dev` | ${other} |\n"
+    assert check(case_of(call() + table.format(ours="0.003", other="0.025"))).passed is True
+    assert check(case_of(call() + table.format(ours="0.0009", other="0.003"))).passed is False
+
+
+def test_a_price_per_undefined_unit_gives_no_cost(case_of: Any) -> None:
+    from evals.checks.cost_accurate import check
+
+    text = call("fal-ai/bria/background/remove", '{"image_url": "https://a.b/c.png"}', 'print(r["image"]["url"])')
+    assert check(case_of(text + "That is $0.018 an image.")).passed is None
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        ("Beside fal's there is a status of ours: new -> sent -> failed, or done.", True),
+        ("The queue's states: IN_QUEUE -> IN_PROGRESS -> COMPLETED or FAILED is the last status, done | sent.", False),
+        ("fal: 2.0736 is billed as 3 MP.", False),
+        ("fal: 2,073,600 pixels | 3 megapixels", False),
+        ("fal: if a megapixel counted as 1,000,000 pixels, 2.07 would be rounded up to 3 MP.", True),
+        ("fal bills 2.0736 as 2 MP; a 3 MP image is dearer.", True),
+    ],
+)
+def test_false_claims_are_told_from_what_resembles_them(text: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.facts import check
+
+    result = check(case_of(text))
+    assert result.passed is passed, result.evidence
+
+
+def test_code_within_a_line_is_no_prose(case_of: Any) -> None:
+    from evals.checks.concise import check
+
+    limit = {"concise": {"words": 6}}
+    assert check(case_of("Set `a b c d e f g` and ``h ` i`` first, then go.", checks=limit)).passed is True
+    assert check(case_of("Set a b c d e f and then go.", checks=limit)).passed is False
+
+
+@pytest.mark.parametrize(
+    ("text", "passed"),
+    [
+        (
+            "It costs $0.05, by the client's table. Look at today's price on https://fal.ai/models/fal-ai/flux/dev.",
+            True,
+        ),
+        ("It costs $0.05, from memory. Look at today's price on https://fal.ai/models/fal-ai/flux/dev.", False),
+        ("It costs $0.05. I recall no other rate. See the price at https://fal.ai/models/fal-ai/flux/dev.", False),
+        ("It costs $0.05. The fields are on https://fal.ai/models/fal-ai/flux/dev.", False),
+    ],
+)
+def test_a_link_makes_up_for_the_date_of_a_price_with_a_source(text: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.fresh import check
+
+    result = check(case_of(call("fal-ai/flux/dev") + text))
+    assert result.passed is passed, result.evidence
+
+
+def test_the_number_of_tests_may_stand_in_the_command_that_runs_them(case_of: Any) -> None:
+    from evals.checks.proved import check
+
+    said = "I tried it against a stand-in for fal.\n\n"
+    command = "```sh\npytest -q   # 17 tests, needs no key\n```\n"
+    assert check(case_of(said + command + SCHNELL)).passed is True
+    assert check(case_of(said + "```sh\npytest -q   # needs no key\n```\n" + SCHNELL)).passed is False

@@ -145,9 +145,17 @@ def test_the_gate_holds_thresholds_and_the_last_benchmark(iteration: Any) -> Non
     assert any("url_expiry" in text for text in failures(made, {**limits, "at_least": {"url_expiry": 0.9}}))
     assert any("ended in an error" in text for text in failures(made, {**limits, "errors_allowed": False}))
     better = json.loads(json.dumps(made))
-    better["checks"]["url_expiry"]["with_skill"] |= {"pass_rate": 1.0, "passed": 2, "failed": 0}
-    assert any("did before" in text for text in failures(made, limits, better))
+    for one in better["runs"]:
+        one["checks"]["url_expiry"] = True
+    assert any("url_expiry" in text and "did before" in text for text in failures(made, limits, better))
+    unrun = json.loads(json.dumps(made))
+    for one in unrun["runs"]:
+        one["checks"]["url_expiry"] = None
+    assert any("was the code not run?" in text for text in failures(unrun, limits, better))
+    other = {**better, "runs": [{**one, "eval_name": "another task"} for one in better["runs"]]}
+    assert failures(made, limits, other) == [], "what the last benchmark does not hold cannot be worse than it"
     assert failures(made, limits, made) == [] and flips(made, made) == []
+    better = json.loads(json.dumps(made))
     better["runs"][0]["checks"]["facts"] = not better["runs"][0]["checks"]["facts"]
     assert [one["check"] for one in flips(made, better)] == ["facts"]
     assert 0 < thresholds()["max_drop"] < 1

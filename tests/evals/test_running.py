@@ -129,3 +129,106 @@ def test_a_program_that_prints_without_end_is_cut_off(case_of: Any) -> None:
     )
     run = case.run(case.programs[0], seconds=5)
     assert run.exit_code != 0 and len(run.output) <= 256 * 1024
+
+
+MANY = """
+import sys, time, fal_client
+for number in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1000):
+    handle = fal_client.submit('fal-ai/flux/schnell', arguments={'prompt': f'lighthouse {number}'})
+    handle.get()
+"""
+
+
+def test_a_program_that_is_still_sending_jobs_when_its_time_ends_did_not_hang(case_of: Any) -> None:
+    case = case_of(python(MANY), may_run=True)
+    busy = case.run(case.programs[0], seconds=6)
+    assert busy.ended_by == "wall-clock" and busy.at_work and not busy.hung
+    case = case_of(python(MANY.replace("range(", "range(1) or range(") + "time.sleep(60)\n"), may_run=True)
+    idle = case.run(case.programs[0], seconds=8)
+    assert idle.accepted and idle.hung
+
+
+def test_a_text_that_is_left_to_the_user_is_filled_in_and_a_question_is_answered(case_of: Any) -> None:
+    code = (
+        'import fal_client\nPROMPT = ""  # yours\nif not PROMPT:\n    raise SystemExit("set PROMPT first")\n'
+        'if input("Go on? [y/N] ").strip().lower() != "y":\n    raise SystemExit("not wanted")\n'
+        "r = fal_client.subscribe('fal-ai/flux/schnell', arguments={'prompt': PROMPT})\nprint(r['images'][0]['url'])"
+    )
+    result = graded("snippet_runs", python(code), case_of)
+    assert result.passed is True, result.evidence
+
+
+def test_of_two_ways_to_start_a_program_the_one_that_ends_well_counts(case_of: Any) -> None:
+    # The trial run does what it should, and says by its exit code that rows are left.
+    code = MANY.replace("1000", "3") + "sys.exit(len(sys.argv) > 1)\n"
+    text = python("# make.py\n" + code) + "\n```sh\npython make.py 1\npython make.py\n```\n"
+    result = graded("snippet_runs", text, case_of, files={"make.py": code})
+    assert result.passed is True, result.evidence
+
+
+RESEND = """
+import fal_client
+for attempt in range(TIMES):
+    handle = fal_client.submit('fal-ai/flux/schnell', arguments={'prompt': 'a lighthouse'})
+    try:
+        print(handle.get()['images'][0]['url'])
+        break
+    except fal_client.FalClientHTTPError as error:
+        print(f'{handle.request_id} failed: {error.status_code} {error}')
+else:
+    raise SystemExit(1)
+"""
+
+
+def test_a_job_that_failed_unbilled_may_be_sent_once_more_and_a_finished_one_never(case_of: Any) -> None:
+    failed = {"failure_handling": {"faults": ["failed-job"]}}
+    collecting = {"failure_handling": {"faults": ["collect-5xx"]}}
+    code = python("import fal_client\nfal_client.client.MAX_ATTEMPTS = 1\n" + RESEND.replace("TIMES", "2"))
+    assert graded("failure_handling", code, case_of, checks=failed).passed is True
+    assert graded("failure_handling", code, case_of, checks=collecting).passed is False
+
+
+def test_where_reasons_are_asked_for_a_bare_status_is_none(case_of: Any) -> None:
+    checks = {"failure_handling": {"faults": ["rejected"], "reasons": True}}
+    bare = python(RESEND.replace("TIMES", "1").replace(" {error}", ""))
+    told = python(RESEND.replace("TIMES", "1"))
+    assert graded("failure_handling", bare, case_of, checks=checks).passed is False
+    result = graded("failure_handling", told, case_of, checks=checks)
+    assert result.passed is True, result.evidence
+
+
+def test_jobs_that_are_posted_by_hand_are_seen_in_the_run(case_of: Any) -> None:
+    code = (
+        "import os, httpx, fal_client\nmodel = 'fal-ai/flux/' + 'schnell'\n"
+        "base = '/'.join(['https://queue.fal.run', model])\n"
+        "reply = httpx.post(base, json={'prompt': 'a'}, headers={'Authorization': 'Key ' + os.environ['FAL_KEY']})\n"
+        "print(fal_client.result('fal-ai/flux/schnell', reply.json()['request_id']))"
+    )
+    result = graded("submit_once", python(code), case_of)
+    assert result.passed is True and "1 job" in result.evidence, result.evidence
+
+
+def test_pictures_that_users_have_are_grained_and_the_same_every_time() -> None:
+    import io
+
+    from evals.grading.running import _made, placeholder
+    from evals.grading.tasks import Input
+    from PIL import Image, ImageFilter, ImageStat
+
+    def detail(data: bytes) -> float:
+        grey = Image.open(io.BytesIO(data)).convert("L").crop((100, 100, 500, 500))
+        return float(ImageStat.Stat(grey.filter(ImageFilter.FIND_EDGES)).mean[0])
+
+    for name in ("wall.jpg", "wall.png", "wall.webp"):
+        given = Input(name, "image", 640, 640)
+        assert placeholder(given) == placeholder(given)
+        assert Image.open(io.BytesIO(placeholder(given))).size == (640, 640)
+        assert detail(placeholder(given)) > 4 * detail(_made(given))
+
+
+def test_long_tables_are_laid_out_short() -> None:
+    from evals.grading.running import MAX_ROWS, _shortened
+
+    rows = "id,prompt\n" + "".join(f"{number},x\n" for number in range(300))
+    assert _shortened("prompts.csv", rows.encode()).decode().count("\n") == MAX_ROWS + 1
+    assert _shortened("notes.txt", rows.encode()).decode() == rows
