@@ -38,7 +38,7 @@ OUTPUT_BYTES = 256 * 1024
 WRITTEN_BYTES = 64 * 1024
 MAX_WRITTEN = 60
 GRAIN_SEED = 1
-MAX_ROWS = 40
+MAX_ROWS = 16
 """Rows of a task's table that are laid out: the rest would be the same call again, and a minute of waiting."""
 STILL_AT_WORK = 5.0
 """Seconds: a program that submitted its last job so lately was ended at its work, it did not hang."""
@@ -422,8 +422,21 @@ def _shortened(path: str, data: bytes) -> bytes:
 @lru_cache(maxsize=64)
 def placeholder(given: Input) -> bytes:
     """Return a real file of the input's kind, in the format that its name asks for where that can be made."""
+    if given.kind == "mask":
+        return _mask(given)
     content = _made(given)
     return _grained(content) if given.kind == "image" else content
+
+
+def _mask(given: Input) -> bytes:
+    """Return a PNG mask: black, with a white band from side to side."""
+    from PIL import Image
+
+    mask = Image.new("L", (given.width, given.height), 0)
+    mask.paste(255, (0, given.height // 3, given.width, given.height // 3 + max(1, given.height // 24)))
+    target = io.BytesIO()
+    mask.save(target, "PNG")
+    return target.getvalue()
 
 
 def _grained(content: bytes) -> bytes:

@@ -27,7 +27,7 @@ class Input:
 
     path: str
     kind: str
-    """image, video, audio, archive, 3d or file."""
+    """image, mask (white on black), video, audio, archive, 3d or file."""
     width: int = 1024
     """Pixels."""
     height: int = 1024

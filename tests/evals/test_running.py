@@ -226,6 +226,18 @@ def test_pictures_that_users_have_are_grained_and_the_same_every_time() -> None:
         assert detail(placeholder(given)) > 4 * detail(_made(given))
 
 
+def test_a_mask_is_white_on_black() -> None:
+    import io
+
+    from evals.grading.running import placeholder
+    from evals.grading.tasks import Input
+    from PIL import Image
+
+    mask = Image.open(io.BytesIO(placeholder(Input("roof-mask.png", "mask", 320, 240))))
+    assert mask.size == (320, 240)
+    assert {value for _, value in mask.convert("L").getcolors() or ()} == {0, 255}
+
+
 def test_long_tables_are_laid_out_short() -> None:
     from evals.grading.running import MAX_ROWS, _shortened
 

@@ -261,13 +261,18 @@ def test_glb_is_gltf_2_with_chunks_and_accessors_that_add_up() -> None:
     assert (kind, data_kind, len(data), size % 4, data_size % 4) == (b"JSON", b"BIN\0", data_size, 0, 0)
     assert document["asset"]["version"] == "2.0"
     assert document["buffers"] == [{"byteLength": data_size}]
-    widths = {"VEC3": 12, "SCALAR": 2}
+    widths = {"VEC3": 12, "VEC2": 8, "SCALAR": 2}
     for accessor in document["accessors"]:
         view = document["bufferViews"][accessor["bufferView"]]
         assert view["byteLength"] == accessor["count"] * widths[accessor["type"]]
         assert view["byteOffset"] + view["byteLength"] <= data_size
     indices = struct.unpack_from("<36H", data, document["bufferViews"][2]["byteOffset"])
     assert set(indices) == set(range(24))
+    (image,) = document["images"]
+    view = document["bufferViews"][image["bufferView"]]
+    texture = Image.open(io.BytesIO(data[view["byteOffset"] : view["byteOffset"] + view["byteLength"]]))
+    assert (texture.format, texture.size) == ("PNG", (64, 64))
+    assert document["materials"][0]["pbrMetallicRoughness"]["baseColorTexture"] == {"index": 0}
 
 
 def test_every_face_of_the_cube_looks_outwards() -> None:

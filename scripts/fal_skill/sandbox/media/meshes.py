@@ -1,4 +1,4 @@
-"""A cube in every mesh format."""
+"""A cube in every mesh format; in glTF with a texture on it, as models return it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import struct
 from typing import TYPE_CHECKING, Any
 
+from . import plain
 from .documents import archive
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ _CORNERS = [(x, y, z) for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 
 _QUADS = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
 """The faces, counter-clockwise seen from outside: -x +x -y +y -z +z."""
 _NORMALS = [(-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 1, 0), (0, 0, -1), (0, 0, 1)]
+_TEXTURE_SIDE = 64
+"""Pixels. The texture covers each face once."""
 _TRIANGLES = [triangle for a, b, c, d in _QUADS for triangle in ((a, b, c), (a, c, d))]
 
 
@@ -32,19 +35,30 @@ def _scene(buffer: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     positions = b"".join(struct.pack("<fff", *_CORNERS[corner]) for quad in _QUADS for corner in quad)
     normals = b"".join(struct.pack("<fff", *normal) * 4 for normal in _NORMALS)
     faces = b"".join(struct.pack("<6H", *(4 * face + corner for corner in (0, 1, 2, 0, 2, 3))) for face in range(6))
-    data = positions + normals + faces
-    sizes = [len(positions), len(normals), len(faces)]
-    views = [
-        {"buffer": 0, "byteOffset": sum(sizes[:index]), "byteLength": size, "target": 34963 if index == 2 else 34962}
-        for index, size in enumerate(sizes)
-    ]
+    corners = struct.pack("<8f", 0, 0, 1, 0, 1, 1, 0, 1) * 6
+    texture = plain.png(_TEXTURE_SIDE, _TEXTURE_SIDE)
+    parts = [(positions, 34962), (normals, 34962), (faces, 34963), (corners, 34962), (texture, None)]
+    data, views = b"", []
+    for content, target in parts:
+        view = {"buffer": 0, "byteOffset": len(data), "byteLength": len(content)}
+        views.append(view if target is None else {**view, "target": target})
+        data += content + b"\0" * (-len(content) % 4)  # accessors begin at multiples of four
     document = {
         "asset": {"version": "2.0", "generator": "sandbox"},
         "scene": 0,
         "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "name": "cube"}],
-        "meshes": [{"primitives": [{"attributes": {"POSITION": 0, "NORMAL": 1}, "indices": 2, "material": 0}]}],
-        "materials": [{"pbrMetallicRoughness": {"baseColorFactor": [0.6, 0.6, 0.6, 1.0], "metallicFactor": 0.0}}],
+        "meshes": [
+            {
+                "primitives": [
+                    {"attributes": {"POSITION": 0, "NORMAL": 1, "TEXCOORD_0": 3}, "indices": 2, "material": 0}
+                ]
+            }
+        ],
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}, "metallicFactor": 0.0}}],
+        "textures": [{"source": 0, "sampler": 0}],
+        "samplers": [{}],
+        "images": [{"bufferView": 4, "mimeType": "image/png"}],
         "accessors": [
             {
                 "bufferView": 0, "componentType": 5126, "count": 24, "type": "VEC3",
@@ -52,6 +66,7 @@ def _scene(buffer: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
             },
             {"bufferView": 1, "componentType": 5126, "count": 24, "type": "VEC3"},
             {"bufferView": 2, "componentType": 5123, "count": 36, "type": "SCALAR"},
+            {"bufferView": 3, "componentType": 5126, "count": 24, "type": "VEC2"},
         ],
         "bufferViews": views,
         "buffers": [{"byteLength": len(data), **buffer}],
