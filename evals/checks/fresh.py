@@ -28,7 +28,7 @@ _AGE = either(
     r"\b(?:was|been|may be|might be|could be|is) (?:\w+ )?(?:removed|pulled|gone|dropped|taken down|shut down|replaced|renamed|retired|left out)",  # noqa: E501
     r"\blast (?:seen|listed)\b",
     r"\b(?:left|dropped out of|gone from|missing from|absent from|vanished from) the (?:\w+ ){0,2}(?:catalog\w*|list|registry)",  # noqa: E501
-    r"\b(?:old|older|stale|legacy|previous|former) (?:id|slug|endpoint|model|name|version)\b",
+    r"\b(?:old|older|stale|legacy|previous|former) (?:id|slug|endpoint|model|name|version|list|catalog\w*|snapshot|source)\b",  # noqa: E501
     r"\bsucceeded by\b",
     r"\bmoved to\b",
     r"\bshut(?:ting)? down\b",

@@ -23,6 +23,7 @@ _REASON = either(
     r"\bbuilt (?:for|to)\b",
     r"\bmade (?:for|to)\b",
     r"\bmeant for\b",
+    r"\b(?:this|that|the) (?:model|endpoint|one) (?:does|makes|takes|erases|removes|keeps|turns|animates|edits|reads|has|gives|returns|needs)\b",  # noqa: E501
     r"\bspeciali[sz]ed\b",
     r"\bpurpose[- ]built\b",
     r"\bdedicated\b",

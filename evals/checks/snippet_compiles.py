@@ -12,7 +12,7 @@ from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..grading.programs import modules
+from ..grading.programs import is_excerpt, modules
 from .result import Result, fails, not_applicable, passes
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ MAX_CODE = 200_000
 NODE_SECONDS = 20
 _CODE = ("python", "javascript", "typescript", "tsx")
 _PROMPT = re.compile(r"^(?:>>> |\.\.\. )", re.MULTILINE)
+_CUT = re.compile(r"^\s*(?:#|//)?\s*(?:\.{3}|…)\s*,?\s*$|<[a-z][\w .-]* [\w .-]*>", re.MULTILINE)
+"""What stands where code was left out: a line of dots, or words in angle brackets ("<uploaded photo>")."""
 _JSON_COMMENT = re.compile(r"^\s*(?://|#).*$", re.MULTILINE)
 
 
@@ -32,7 +34,7 @@ def check(case: Case) -> Result:
     problems = {block: made.problem for block, made in case.extractions if block is not None and made.problem}
     for block in blocks:
         wrong = _wrong(block, problems.get(block, ""))
-        if wrong and not _is_abridged(block, case):
+        if wrong and not _is_cut(block, case):
             return fails(f"{block.where} ({block.language}): {wrong}")
     if not blocks:
         return not_applicable("the answer has no code")
@@ -57,7 +59,7 @@ def _wrong(block: Block, problem: str) -> str:
 
 def _python(block: Block) -> str:
     # A fragment may be meant for the body of an async function; a whole program may not.
-    flags = 0 if any("fal" in module for module in modules(block)) else PyCF_ALLOW_TOP_LEVEL_AWAIT
+    flags = 0 if _imports_fal(block) else PyCF_ALLOW_TOP_LEVEL_AWAIT
     code = _PROMPT.sub("", block.code) if block.code.lstrip().startswith(">>>") else block.code
     code = _dedented(code)
     if flags and re.search(r"^return\b", code, re.MULTILINE):
@@ -84,22 +86,16 @@ def _is_excerpt(code: str) -> bool:
     return False
 
 
-def _is_abridged(block: Block, case: Case) -> bool:
-    """Whether a block is cut from a file that is delivered whole: most of its lines stand there, in other company."""
-    if block.is_file:
-        return False
-    lines = [line for line in _bare(block.code) if re.search(r"\w", line)]
-    for name, text in case.answer.files.items():
-        if name.endswith((".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".tsx", ".jsx")) and len(lines) > 1:
-            whole = set(_bare(text))
-            if sum(line in whole for line in lines) > len(lines) / 2:
-                return True
-    return False
+def _is_cut(block: Block, case: Case) -> bool:
+    """Whether a block is a part of code that the answer gives whole: cut from it, or with marks where it was cut."""
+    if is_excerpt(block, case.answer):
+        return True
+    whole = any(other is not block and _imports_fal(other) for other in case.answer.code)
+    return whole and not _imports_fal(block) and _CUT.search(block.code) is not None
 
 
-def _bare(code: str) -> list[str]:
-    """Return the lines of code without their spaces and comments."""
-    return ["".join(re.sub(r"(?:^|\s)(?:#|//)\s.*$", "", line).split()) for line in code.split("\n")]
+def _imports_fal(block: Block) -> bool:
+    return any("fal" in module for module in modules(block))
 
 
 def _dedented(code: str) -> str:

@@ -101,7 +101,7 @@ def _wrong(run: Run) -> str:
     refused = [job for job in run.jobs if job["http_status"] not in (200, None)]
     if refused:
         return f"{refused[0]['slug']} answered {refused[0]['http_status']}"
-    if run.exit_code != 0 and not run.at_work:
+    if run.exit_code != 0 and not run.at_work and not _judges_its_output(run):
         return f"it ended with exit code {run.exit_code}"
     if any(job["http_status"] is None for job in run.jobs):
         return ""  # submitted, and left to be collected later
@@ -109,3 +109,13 @@ def _wrong(run: Run) -> str:
         unknown = [remark for remark in run.violations if remark["code"] == "unknown-slug"]
         return unknown[0]["message"] if unknown else "it ran no job"
     return ""
+
+
+def _judges_its_output(run: Run) -> bool:
+    """Whether the job was done and its file fetched before the program ended with a remark on what it got.
+
+    The sandbox's media are stand-ins: "shorter than the voice", "no texture" is the program doing well.
+    """
+    collected = bool(run.accepted) and all(job["collected"] for job in run.jobs)
+    fetched = any(entry["fetched"] for entry in run.report.get("media", ()) if entry["origin"] != "uploaded")
+    return collected and fetched and run.exit_code > 0 and not run.hung and not _CRASH.search(run.output)

@@ -66,7 +66,7 @@ _TEMPORARY = either(
     r"\bif you (?:want|need) (?:it|them|the \w+) (?:to (?:last|stay|keep)|long[- ]term|permanently)\b",
     r"\bguaranteed (?:for )?only\b",
     r"\brather than (?:relying|depending|counting|hot-?linking)\b",
-    r"\b(?:don['’]t|do not|never|shouldn['’]t|rather than) (?:\w+ )?(?:rely|depend|count|trust|hot-?link|treat|store|persist|save|serve)\b[^.;]{0,60}\b(?:urls?|links?|cdn|fal\.media|it|them)\b",  # noqa: E501
+    r"\b(?:don['’]t|do not|never|(?:shouldn|wouldn|can|mustn)['’]t|(?:should|would|must) not|cannot|rather than) (?:\w+ )?(?:rely|depend|count|trust|hot-?link|treat|store|persist|save|serve)\b[^.;]{0,60}\b(?:urls?|links?|cdn|fal\.media|it|them)\b",  # noqa: E501
     r"\b(?:own|your|durable|permanent|long[- ]term|object) (?:storage|bucket|s3|cdn|host\w*)\b",
 )
 _OTHER_THING = either(

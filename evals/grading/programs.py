@@ -74,6 +74,7 @@ _BROWSER = re.compile(
     r"""["']use client["']|from\s+["'](?:react|vue|svelte|solid-js|next)(?:/[^"']*)?["']|\bdocument\.(?:querySelector|getElementById|createElement|body)"""  # noqa: E501
     r"""|\bwindow\.|import\.meta\.env|localStorage\b"""
 )
+_SOURCES = (".py", ".mjs", ".js", ".cjs", ".ts", ".mts", ".tsx", ".jsx")
 _TEST = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.)|[._]test\.\w+$|(?:^|/)mock[\w-]*\.\w+$")
 """Names of an answer's own tests, which are not what it delivers."""
 _USAGE = re.compile(r"^usage:? +(?:\w+ +)?\S+\.(?:py|m?js|ts) +([^\[\n]{1,200})", re.IGNORECASE | re.MULTILINE)
@@ -126,6 +127,8 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
         )
         if not calls or _TEST.search(names[block]) or (stems[block] in imported and block.name):
             continue
+        if is_excerpt(block, answer):
+            continue
         found.append(
             Program(
                 block,
@@ -157,6 +160,24 @@ def _distinct(programs: Iterable[Program]) -> list[Program]:
     return kept
 
 
+def is_excerpt(block: Block, answer: Answer) -> bool:
+    """Whether a block is cut from a file that is delivered whole: most of its lines stand there, in other company."""
+    if block.is_file:
+        return False
+    lines = [line for line in _bare(block.code) if re.search(r"\w", line)]
+    for name, text in answer.files.items():
+        if name.endswith(_SOURCES) and len(lines) > 1:
+            whole = set(_bare(text))
+            if sum(line in whole for line in lines) > len(lines) / 2:
+                return True
+    return False
+
+
+def _bare(code: str) -> list[str]:
+    """Return the lines of code without their spaces and comments."""
+    return ["".join(re.sub(r"(?:^|\s)(?:#|//)\s.*$", "", line).split()) for line in code.split("\n")]
+
+
 def supporting(answer: Answer) -> dict[str, str]:
     """Return the answer's named code and data, which a program may import or read, by path."""
     blocks = [block for block in answer.code if block.name and not block.is_file]
@@ -170,7 +191,7 @@ def _filenames(blocks: list[Block]) -> dict[Block, str]:
         if block.language == "javascript" and "require(" in block.code and not _JS_IMPORT.match(block.code):
             suffix = ".cjs"
         name = block.name.lstrip("/") if block.name and ".." not in block.name else ""
-        if not name or not name.endswith((".py", ".mjs", ".js", ".cjs", ".ts", ".mts", ".tsx", ".jsx")):
+        if not name or not name.endswith(_SOURCES):
             name = f"program{number}{suffix}"
         names[block] = name
     return names
@@ -203,7 +224,7 @@ def _is_fragment(block: Block) -> bool:
 
 
 def _unsuited(block: Block, own: frozenset[str]) -> str:
-    if block.language == "tsx" or _BROWSER.search(block.code):
+    if block.language == "tsx" or (block.language != PYTHON and _BROWSER.search(block.code)):
         return "it is code for a browser"
     if _SERVERS.search(block.code):
         return "it is a server, or a part of one"

@@ -66,6 +66,10 @@ _LEFT_OPEN = re.compile(
 _READS = re.compile(
     r"upload_file|upload_image|open\(|read_bytes|readFile|createReadStream|Path\(|Image\.open|openAsBlob|storage\.upload"
 )
+_WRITES = re.compile(
+    r"""\b(?:out|output|dest|destination)\w*\b|\bsav(?:e|ing)|\bwrite|["'](?:-o|[wax]b?\+?)["']""", re.IGNORECASE
+)
+"""What a line says that names a file to be made."""
 _NOT_FOUND = re.compile(
     r"No such file or directory: ['\"]([^'\"\n]{1,200})['\"]|no such file or directory, \w+ '([^'\n]{1,200})'"
 )
@@ -380,6 +384,8 @@ def _files_read(program: Program) -> list[tuple[str, str]]:
     for line in program.block.code.split("\n"):
         if len(line) < 2000 and "http" not in line:
             for path, suffix in _MEDIA_NAME.findall(line):
+                if _WRITES.search(line):
+                    continue
                 if _READS.search(line) or re.search(
                     r"^\s*(?:const |let )?[A-Z_]*(?:IN|SRC|SOURCE|IMAGE|PHOTO|VIDEO|AUDIO|FILE)\w*\b", line
                 ):

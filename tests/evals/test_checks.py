@@ -437,3 +437,35 @@ def test_the_number_of_tests_may_stand_in_the_command_that_runs_them(case_of: An
     command = "```sh\npytest -q   # 17 tests, needs no key\n```\n"
     assert check(case_of(said + command + SCHNELL)).passed is True
     assert check(case_of(said + "```sh\npytest -q   # needs no key\n```\n" + SCHNELL)).passed is False
+
+
+WHOLE = '```python\nimport fal_client\nr = fal_client.run("fal-ai/flux/schnell", arguments={"prompt": "a"})\n```\n'
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        'ENDPOINT = "fal-ai/veo3.1"\n...\n"duration": "8s",',
+        'CALL = ("fal-ai/trellis", {"image_url": <uploaded photo>})',
+    ],
+)
+def test_a_block_with_marks_of_a_cut_need_not_parse_beside_whole_code(shown: str, case_of: Any) -> None:
+    from evals.checks.snippet_compiles import check as snippet_compiles
+
+    block = f"```python\n{shown}\n```\n"
+    assert snippet_compiles(case_of(WHOLE + block)).passed is True
+    assert snippet_compiles(case_of(block)).passed is False
+    assert snippet_compiles(case_of(block.replace("\n", "\nimport fal_client\n", 1) + WHOLE)).passed is False
+
+
+@pytest.mark.parametrize(
+    ("words", "passed"),
+    [
+        ("Keep the mp3 yourself: I would not count on a fal URL.", True),
+        ("I would not count on the price.", False),
+    ],
+)
+def test_advice_not_to_count_on_a_url_warns(words: str, passed: bool, case_of: Any) -> None:
+    from evals.checks.url_expiry import check as url_expiry
+
+    assert url_expiry(case_of(WHOLE + words)).passed is passed

@@ -244,3 +244,46 @@ def test_long_tables_are_laid_out_short() -> None:
     rows = "id,prompt\n" + "".join(f"{number},x\n" for number in range(300))
     assert _shortened("prompts.csv", rows.encode()).decode().count("\n") == MAX_ROWS + 1
     assert _shortened("notes.txt", rows.encode()).decode() == rows
+
+
+def test_a_program_that_remarks_on_the_stand_ins_output_has_done_its_work(case_of: Any) -> None:
+    code = (
+        "import sys, httpx, fal_client\n"
+        "r = fal_client.subscribe('fal-ai/flux/schnell', arguments={'prompt': 'a'})\n"
+        "data = httpx.get(r['images'][0]['url']).content\n"
+        "open('out.jpg', 'wb').write(data)\n"
+    )
+    remark = code + "sys.exit('warning: no lighthouse in it')"
+    crash = code + "raise RuntimeError('oops')"
+    unfetched = code.replace("data = httpx.get(r['images'][0]['url']).content", "data = b''")
+    unfetched += "sys.exit('warning: nothing in it')"
+    assert graded("snippet_runs", python(remark), case_of).passed is True
+    assert graded("snippet_runs", python(crash), case_of).passed is False
+    assert graded("snippet_runs", python(unfetched), case_of).passed is False
+
+
+def test_a_block_cut_from_a_delivered_file_is_no_program_of_its_own(case_of: Any) -> None:
+    file = (
+        "import sys, fal_client\n\ndef made(prompt):\n"
+        "    r = fal_client.subscribe('fal-ai/flux/schnell', arguments={'prompt': prompt})\n"
+        "    return r['images'][0]['url']\n\nprint(made('a lighthouse'))\n"
+    )
+    shown = "import fal_client\n\n" + file.split("\n\n")[1]
+    result = graded("snippet_runs", python(shown), case_of, files={"make.py": file})
+    assert result.passed is True and "make.py" in result.evidence and "block" not in result.evidence
+    assert graded("snippet_runs", python(shown), case_of).passed is False
+
+
+def test_words_of_a_browser_in_a_prompt_make_no_browser_program(case_of: Any) -> None:
+    code = "import fal_client\nfal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'light in a window. dusk'})"
+    assert graded("snippet_runs", python(code), case_of).passed is True
+
+
+def test_a_file_that_a_program_will_make_is_not_laid_out(case_of: Any) -> None:
+    code = (
+        "import fal_client\nfrom pathlib import Path\nOUT = Path('dusk.jpg')\nphoto = Path('photo.jpg')\n"
+        "if OUT.exists() or not photo.exists():\n    raise SystemExit('dusk.jpg already exists')\n"
+        "fal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})"
+    )
+    result = graded("snippet_runs", python(code), case_of)
+    assert result.passed is True, result.evidence

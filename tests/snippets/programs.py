@@ -102,3 +102,11 @@ def run(
         [*command, *arguments], cwd=path.parent, env=environment, capture_output=True, text=True, timeout=timeout
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+def hurried(path: Path, pauses: str) -> Path:
+    """Return the program with other pauses before what was not sent is tried again."""
+    text = path.read_text()
+    assert text.count("2, 10, 60, 300, 1800") == 1
+    path.write_text(text.replace("2, 10, 60, 300, 1800", pauses))
+    return path

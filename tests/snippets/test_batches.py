@@ -22,7 +22,7 @@ from fal_skill.sandbox import Sandbox, pytest_plugin
 from fal_skill.snippets import SnippetOptions, render
 from snippets import test_in_sandbox
 from snippets.fake_fal import PIXEL
-from snippets.programs import program
+from snippets.programs import hurried, program
 from snippets.test_in_sandbox import command, node_modules, ran
 
 fal_sandbox = pytest_plugin.fal_sandbox
@@ -233,6 +233,30 @@ def test_a_refused_key_ends_the_run_and_is_said_once(
     assert len([job for job in json.loads((tmp_path / STATE).read_text()).values() if job.get("error")]) == 1
     monkeypatch.setenv("FAL_KEY", fal_sandbox.key)
     assert ran(path).returncode == 0 and len(fal_sandbox.jobs) == 6
+
+
+@every_language
+def test_a_job_that_fal_did_not_take_is_tried_again_after_a_pause(
+    tmp_path: Path, fal_sandbox: Sandbox, language: str
+) -> None:
+    fal_sandbox.add_fault("429,times=3")
+    path = hurried(rows(tmp_path, language, ["a", "b"], replace(ROWS, concurrency=1)), "0, 0, 1, 1")
+    done = ran(path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(fal_sandbox.jobs) == 2 and states(tmp_path) == {"a": "done", "b": "done"}
+    assert [job["sent"] for job in json.loads((tmp_path / STATE).read_text()).values()] == [1, 1]
+
+
+@every_language
+def test_when_fal_takes_nothing_the_run_ends_and_nothing_is_counted(
+    tmp_path: Path, fal_sandbox: Sandbox, language: str
+) -> None:
+    fal_sandbox.add_fault("429,times=all")
+    path = hurried(rows(tmp_path, language, ["a", "b", "c"], replace(ROWS, concurrency=1)), "0, 0")
+    done = ran(path)
+    assert done.returncode == 1 and not fal_sandbox.jobs
+    assert "stopped: fal takes no jobs" in done.stdout and done.stdout.splitlines()[-1] == "3 not sent"
+    assert [job["sent"] for job in json.loads((tmp_path / STATE).read_text()).values()] == [0] * 3
 
 
 @every_language

@@ -13,7 +13,7 @@ import pytest
 import node_project
 from fal_skill.snippets import SnippetOptions
 from snippets.fake_fal import DETAIL, PIXEL, FakeFal, Faults, fake_fal, fake_realtime
-from snippets.programs import program, run
+from snippets.programs import hurried, program, run
 
 FLUX = "fal-ai/flux/schnell"
 KLING = "fal-ai/kling-video/v3/pro/image-to-video"
@@ -444,7 +444,7 @@ def test_a_batch_that_is_refused_costs_nothing_and_can_be_run_again(
     tmp_path: Path, fal: FakeFal, language: str, status: int
 ) -> None:
     fal.faults.refuse_submit = status
-    path = batch(tmp_path, language, ["a", "b", "c"])
+    path = hurried(batch(tmp_path, language, ["a", "b", "c"]), "0, 0")
     done = run(fal, path)
     assert done.code == 1 and "refused" in done.stdout, done.stderr
     assert states(tmp_path) == {"a": "new", "b": "new", "c": "new"}
@@ -466,7 +466,7 @@ def test_a_batch_that_reaches_no_server_stays_new_and_spends_nothing(tmp_path: P
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         nowhere = FakeFal(f"http://127.0.0.1:{closed.getsockname()[1]}")
-        assert run(nowhere, batch(tmp_path, language, ["a"])).code == 1
+        assert run(nowhere, hurried(batch(tmp_path, language, ["a"]), "0, 0")).code == 1
     assert states(tmp_path) == {"a": "new"}
 
 

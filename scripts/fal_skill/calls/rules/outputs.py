@@ -31,6 +31,8 @@ _STORE = re.compile(
     r"set|put|put_item|putItem|setItem|execute|executemany|write_text|write|writeFile|writeFileSync|dump|hset|append_row|"
     r"set_item|setDoc|addDoc|updateDoc|bulk_create|update_or_create)$"
 )
+_EXTRAS = frozenset({"seed", "timings", "prompt", "has_nsfw_concepts", "request_id"})
+"""Fields beside what was asked for, which many models have: code may look for them where this one has none."""
 _NOT_STORE = re.compile(
     r"^set[A-Z]\w*$|(?:^|\.)(?:stdout|stderr|console|res|response|reply|router|headers|searchParams)\.\w+$"
 )
@@ -144,7 +146,7 @@ def _fields(file: File, call: Call) -> Iterator[Problem]:
     right = any(None in steps for _, _, steps in found)
     said: set[Path] = set()
     for access, path, steps in found:
-        if None in steps or not access.sure or (access.optional and right):
+        if None in steps or not access.sure or (access.optional and (right or path[0] in _EXTRAS)):
             continue
         step = max(step for step in steps if step is not None)
         if path[: step + 1] in said:
