@@ -71,7 +71,7 @@ def brief_page(folder: Path) -> Path:
 def report_page(folder: Path) -> Path:
     """Grade the recorded answers and return the report."""
     page = folder / "report.html"
-    _printed([sys.executable, "evals/run.py", "--agent", "replay", "--html", str(page), "--jobs", "2"])
+    _printed([sys.executable, "evals/run.py", "--agent", "replay", "--html", str(page), "--jobs", "8"])
     return page
 
 

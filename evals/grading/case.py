@@ -224,7 +224,7 @@ class Case:
             return bool(self.run(program).jobs)
         return False
 
-    @cached_property
+    @property  # not cached_property: before Python 3.12 its lock is one for all cases, and runs take their time
     def plain_runs(self) -> tuple[Run, ...]:
         """What the programs that can be run did when nothing went wrong."""
         found = []

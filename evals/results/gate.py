@@ -24,10 +24,13 @@ def thresholds(path: Path = THRESHOLDS_FILE) -> dict[str, Any]:
     return dict(value)
 
 
-def failures(made: dict[str, Any], limits: dict[str, Any], last: dict[str, Any] | None = None) -> list[str]:
+def failures(
+    made: dict[str, Any], limits: dict[str, Any], last: dict[str, Any] | None = None, *, ran: bool = True
+) -> list[str]:
     """Return why a benchmark does not pass the gate; empty when it does.
 
     ``last``: the benchmark to hold it against. A check with too few results to say anything is left aside there.
+    ``ran``: whether code was run; when not, checks that need a run may lack the results that they had.
     """
     condition = limits.get("condition", "with_skill")
     found = []
@@ -43,11 +46,13 @@ def failures(made: dict[str, Any], limits: dict[str, Any], last: dict[str, Any] 
     if broken:
         found.append(f"{broken} checks could not be carried out")
     if last is not None:
-        found += _regressions(made, last, limits, condition)
+        found += _regressions(made, last, limits, condition, ran=ran)
     return found
 
 
-def _regressions(made: dict[str, Any], last: dict[str, Any], limits: dict[str, Any], condition: str) -> list[str]:
+def _regressions(
+    made: dict[str, Any], last: dict[str, Any], limits: dict[str, Any], condition: str, *, ran: bool
+) -> list[str]:
     """Return the checks that do worse than in the last benchmark, on the runs that both hold."""
     drop, least = float(limits.get("max_drop", 0.05)), int(limits.get("min_results", 5))
     before = outcomes(last)
@@ -59,7 +64,7 @@ def _regressions(made: dict[str, Any], last: dict[str, Any], limits: dict[str, A
         has = [new for _, new in pairs if new is not None]
         if len(had) < least:
             continue
-        if len(has) < len(had) / 2:
+        if ran and len(has) < len(had) / 2:
             found.append(f"{name}: {len(has)} results of {condition}, {len(had)} before: was the code not run?")
         elif len(has) >= least and sum(has) / len(has) < sum(had) / len(had) - drop:
             found.append(f"{name}: {sum(has) / len(has):.0%} of {condition} pass, {sum(had) / len(had):.0%} did before")

@@ -152,6 +152,7 @@ def test_the_gate_holds_thresholds_and_the_last_benchmark(iteration: Any) -> Non
     for one in unrun["runs"]:
         one["checks"]["url_expiry"] = None
     assert any("was the code not run?" in text for text in failures(unrun, limits, better))
+    assert failures(unrun, limits, better, ran=False) == []
     other = {**better, "runs": [{**one, "eval_name": "another task"} for one in better["runs"]]}
     assert failures(made, limits, other) == [], "what the last benchmark does not hold cannot be worse than it"
     assert failures(made, limits, made) == [] and flips(made, made) == []
@@ -329,7 +330,8 @@ def test_grade_says_in_one_line_what_is_wrong(words: tuple[str, ...]) -> None:
 
 
 def test_replay_grades_recorded_answers_and_holds_the_gate(tmp_path: Path) -> None:
-    stored(tmp_path, SCHNELL + "The URLs are temporary.", "with_skill")
+    proved = "The URLs are temporary. Checked: `verify_slug.py` says no findings, snapshot of 2026-08-02."
+    stored(tmp_path, SCHNELL + proved, "with_skill")
     stored(tmp_path, SCHNELL, "without_skill")
     common = [
         "evals/run.py",
@@ -351,7 +353,7 @@ def test_replay_grades_recorded_answers_and_holds_the_gate(tmp_path: Path) -> No
         str(tmp_path / "s.md"),
     ]
     done = script(*common, *baseline, *outputs, "--gate", "--write-baseline", "--format", "json")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     made = json.loads(done.stdout)
     assert made["gate"] == [] and made["checks"]["url_expiry"]["with_skill"]["pass_rate"] == 1.0
     assert all((tmp_path / name).stat().st_size > 200 for name in ("r.html", "j.xml", "s.md", "last.json"))
