@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from fal_skill.calls.call import MODEL_PATTERNS
 
+from ..grading.programs import PYTHON
 from ..grading.running import CannotRunError
 from .result import Result, fails, not_applicable, passes
 
@@ -62,7 +63,8 @@ def check(case: Case) -> Result:
 def _excuse(run: Run) -> str:
     """Return why a failure is not the program's fault, or nothing."""
     if run.exit_code == 0:
-        return ""
+        silent = not run.jobs and not run.output.strip() and not run.report.get("refused_hosts")
+        return "it is a module: started by itself it does nothing" if silent and _defines_only(run) else ""
     package = _NEEDS_PACKAGE.search(run.output)
     if package and "fal" not in package[1]:
         return f"it needs {package[1]}, which is not installed here"
@@ -119,3 +121,11 @@ def _judges_its_output(run: Run) -> bool:
     collected = bool(run.accepted) and all(job["collected"] for job in run.jobs)
     fetched = any(entry["fetched"] for entry in run.report.get("media", ()) if entry["origin"] != "uploaded")
     return collected and fetched and run.exit_code > 0 and not run.hung and not _CRASH.search(run.output)
+
+
+def _defines_only(run: Run) -> bool:
+    """Whether the code has functions to be called by others, and nothing that calls a model when it is started."""
+    code = run.program.block.code
+    if run.program.language == PYTHON:
+        return re.search(r"^(?:async )?def ", code, re.MULTILINE) is not None and "__main__" not in code
+    return re.search(r"^export |\bmodule\.exports\b", code, re.MULTILINE) is not None

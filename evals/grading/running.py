@@ -80,10 +80,14 @@ _MADE_UP = {
 }
 _STRIP_TYPES = (
     'import ts from "typescript"; import { readFileSync, writeFileSync } from "node:fs";'
-    "const [from, to] = process.argv.slice(1);"
+    "const paths = process.argv.slice(1);"
     "const options = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 };"
-    "writeFileSync(to, ts.transpileModule(readFileSync(from, 'utf8'), { compilerOptions: options }).outputText);"
+    "while (paths.length) {"
+    "  const [from, to] = paths.splice(0, 2);"
+    "  writeFileSync(to, ts.transpileModule(readFileSync(from, 'utf8'), { compilerOptions: options }).outputText);"
+    "}"
 )
+_OWN_MODULE = re.compile(r"""((?:\bfrom|\bimport)\s*\(?\s*["'])(\.{1,2}/[^"'\n]+?)(?:\.(?:ts|mts|js|mjs))?(["'])""")
 
 
 @dataclass(frozen=True)
@@ -341,10 +345,10 @@ def _command(program: Program, task: Task, answer: Answer, folder: Path) -> list
         if "dotenv" in program.block.code and find_spec("dotenv") is None:
             _write(folder, "dotenv.py", (STAND_INS / "dotenv.py").read_bytes())
         return [sys.executable, program.filename]
-    return _node_command(program, folder)
+    return _node_command(program, answer, folder)
 
 
-def _node_command(program: Program, folder: Path) -> list[str]:
+def _node_command(program: Program, answer: Answer, folder: Path) -> list[str]:
     node = shutil.which("node")
     if node is None:
         raise CannotRunError("node is not installed")
@@ -365,12 +369,42 @@ def _node_command(program: Program, folder: Path) -> list[str]:
         _write(folder, "package.json", b'{"type": "module"}' if module else b"{}")
     if program.language == "javascript":
         return [node, program.filename]
+    return [node, _stripped(program, answer, folder, project)]
+
+
+def _stripped(program: Program, answer: Answer, folder: Path, project: Path) -> str:
+    """Write the program and the answer's own modules without types, and return the program's name then."""
     target = str(Path(program.filename).with_suffix(".mjs"))
-    strip = [node, "--input-type=module", "-e", _STRIP_TYPES, str(folder / program.filename), str(folder / target)]
-    done = subprocess.run(strip, cwd=project, capture_output=True, text=True, timeout=SECONDS, check=False)
+    paths = [(folder / program.filename, folder / target)]
+    for name in supporting(answer):
+        path = folder / name
+        if name.endswith((".ts", ".mts")) and not name.endswith(".d.ts") and path.is_file():
+            paths.append((path, path.with_suffix(".js")))
+    modules = {source.with_suffix("") for source, _ in paths}
+    for source, _ in paths:
+        code = source.read_text(encoding="utf-8", errors="replace")
+        source.write_text(_with_suffixes(code, source.parent, modules), encoding="utf-8")
+    done = subprocess.run(
+        ["node", "--input-type=module", "-e", _STRIP_TYPES, *(str(path) for pair in paths for path in pair)],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
     if done.returncode:
         raise CannotRunError(f"typescript could not strip the types: {done.stderr.strip()[-200:]}")
-    return [node, target]
+    return target
+
+
+def _with_suffixes(code: str, folder: Path, modules: set[Path]) -> str:
+    """Return code that imports its own modules by the suffix that they have without types: ``./a`` as ``./a.js``."""
+
+    def imported(found: re.Match[str]) -> str:
+        own = Path(os.path.normpath(folder / found[2])) in modules
+        return f"{found[1]}{found[2]}.js{found[3]}" if own else found[0]
+
+    return _OWN_MODULE.sub(imported, code)
 
 
 def _filled_in(code: str) -> str:

@@ -55,6 +55,7 @@ def _regressions(
 ) -> list[str]:
     """Return the checks that do worse than in the last benchmark, on the runs that both hold."""
     drop, least = float(limits.get("max_drop", 0.05)), int(limits.get("min_results", 5))
+    tolerated = int(limits.get("max_new_fails", 0))
     before = outcomes(last)
     shared = [(before[key], new) for key, new in outcomes(made).items() if key in before and key[1] == condition]
     found = []
@@ -66,7 +67,11 @@ def _regressions(
             continue
         if ran and len(has) < len(had) / 2:
             found.append(f"{name}: {len(has)} results of {condition}, {len(had)} before: was the code not run?")
-        elif len(has) >= least and sum(has) / len(has) < sum(had) / len(had) - drop:
+        elif (
+            len(has) >= least
+            and has.count(False) > had.count(False) + tolerated
+            and sum(has) / len(has) < sum(had) / len(had) - drop
+        ):
             found.append(f"{name}: {sum(has) / len(has):.0%} of {condition} pass, {sum(had) / len(had):.0%} did before")
     return found
 

@@ -148,6 +148,7 @@ def test_the_gate_holds_thresholds_and_the_last_benchmark(iteration: Any) -> Non
     for one in better["runs"]:
         one["checks"]["url_expiry"] = True
     assert any("url_expiry" in text and "did before" in text for text in failures(made, limits, better))
+    assert failures(made, {**limits, "max_new_fails": 9}, better) == []
     unrun = json.loads(json.dumps(made))
     for one in unrun["runs"]:
         one["checks"]["url_expiry"] = None

@@ -271,7 +271,31 @@ def test_a_block_cut_from_a_delivered_file_is_no_program_of_its_own(case_of: Any
     shown = "import fal_client\n\n" + file.split("\n\n")[1]
     result = graded("snippet_runs", python(shown), case_of, files={"make.py": file})
     assert result.passed is True and "make.py" in result.evidence and "block" not in result.evidence
-    assert graded("snippet_runs", python(shown), case_of).passed is False
+    alone = graded("snippet_runs", python(shown), case_of)
+    assert alone.passed is None and "module" in alone.evidence
+    idle = "import fal_client\nif False:\n    fal_client.run('fal-ai/flux/schnell', arguments={'prompt': 'a'})"
+    assert graded("snippet_runs", python(idle), case_of).passed is False
+
+
+@pytest.mark.parametrize("suffix", ["", ".js", ".ts"])
+def test_typescript_of_several_files_runs(suffix: str, case_of: Any) -> None:
+    from evals.grading.running import CannotRunError
+
+    files = {
+        "lib/image.ts": (
+            'import { fal } from "@fal-ai/client";\nexport async function image(prompt: string): Promise<string> {\n'
+            '  const result = await fal.subscribe("fal-ai/flux/schnell", { input: { prompt } });\n'
+            "  return result.data.images[0].url;\n}\n"
+        ),
+        "main.ts": f'import {{ image }} from "./lib/image{suffix}";\nconsole.log(await image("a kite" as string));\n',
+    }
+    case = case_of("Run `npx tsx main.ts`.", may_run=True, files=files)
+    (program,) = case.programs
+    try:
+        run = case.run(program)
+    except CannotRunError as reason:
+        pytest.skip(f"TypeScript cannot be run here: {reason}")
+    assert program.filename == "main.ts" and run.exit_code == 0 and run.accepted, run.summary()
 
 
 def test_words_of_a_browser_in_a_prompt_make_no_browser_program(case_of: Any) -> None:
