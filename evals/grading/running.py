@@ -153,22 +153,30 @@ class CannotRunError(Exception):
     """The program cannot be run here; the text says why."""
 
 
-@lru_cache(maxsize=1)
 def isolation_gap() -> str:
     """Return what is missing for untrusted code to be run here; empty when nothing is."""
     try:
+        _require_isolation()
+    except CannotRunError as reason:
+        return str(reason)
+    return ""
+
+
+@lru_cache(maxsize=1)  # which keeps no exception: what is missing now may be there the next time
+def _require_isolation() -> None:
+    """Raise CannotRunError where untrusted code cannot be run."""
+    try:
         missing = proof.missing_package()
         if missing:
-            return f"the sandbox needs the package {missing}"
+            raise CannotRunError(f"the sandbox needs the package {missing}")
         with tempfile.TemporaryDirectory(prefix="fal-evals-") as name:
             report = Path(name) / "report.json"
             _sandboxed([sys.executable, "-c", ""], Path(name), report, (), 30.0, Path(name) / "output")
             measures = json.loads(report.read_text(encoding="utf-8"))["isolation"]
     except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
-        return f"the sandbox did not start: {error}"
-    if measures and measures["network_namespace"]:
-        return ""
-    return f"no network isolation: {(measures or {}).get('why_not', 'unknown reason')}"
+        raise CannotRunError(f"the sandbox did not start: {error}") from None
+    if not measures or not measures["network_namespace"]:
+        raise CannotRunError(f"no network isolation: {(measures or {}).get('why_not', 'unknown reason')}")
 
 
 def run(

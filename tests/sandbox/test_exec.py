@@ -306,3 +306,27 @@ def test_a_missing_package_is_named_in_one_line(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (made.returncode, made.stdout) == (7, "")
     assert made.stderr.startswith("error: the package 'trustme' is not installed")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such locks, and nothing is taken for stale there")
+def test_a_sandbox_that_starts_meanwhile_does_not_take_a_new_folder_for_stale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fal_skill.sandbox import local
+
+    locked = local._locked
+
+    def locked_late(file: Any) -> bool:
+        if "+" in file.mode or "w" in file.mode:  # the owner's: another sandbox looks around just before it is locked
+            local.Folder._remove_stale(object.__new__(local.Folder), tmp_path)
+        return locked(file)
+
+    monkeypatch.setattr(local.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(local, "_locked", locked_late)
+    folder = local.Folder()
+    assert folder.path.is_dir() and (folder.path / local.LOCK).exists()
+    local.Folder._remove_stale(object.__new__(local.Folder), tmp_path)
+    assert folder.path.is_dir(), "its owner lives"
+    folder._lock.close()
+    local.Folder._remove_stale(object.__new__(local.Folder), tmp_path)
+    assert not folder.path.exists(), "its owner is gone"

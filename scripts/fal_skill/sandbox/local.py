@@ -57,9 +57,11 @@ class Folder:
     def __init__(self) -> None:
         parent = Path(tempfile.gettempdir())
         self._remove_stale(parent)
-        self.path = Path(tempfile.mkdtemp(prefix=f"{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
-        self._lock = (self.path / LOCK).open("wb")
-        _locked(self._lock)
+        # Under another name until it is locked: a sandbox that starts at the same moment would take it for stale.
+        made = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
+        self._lock = (made / LOCK).open("wb")
+        # Windows renames no folder with an open file in it, and has no locks that could be missing.
+        self.path = made.rename(parent / made.name[1:]) if _locked(self._lock) else made
 
     def remove(self) -> None:
         """Delete the folder and all that is in it."""
