@@ -54,7 +54,7 @@ def main() -> int:
         for name in asked.which or ("brief", "report"):
             page = brief_page(pages) if name == "brief" else report_page(pages)
             target = PICTURES / f"{name}.png"
-            size = (980, _height(page)) if name == "brief" else (1180, 1180)
+            size = (980, _height(page)) if name == "brief" else (1180, 1230)
             screenshot(browser, page, target, size, pages / "profile")
             print(target.relative_to(ROOT))
     return 0
