@@ -61,7 +61,7 @@ class Folder:
         made = Path(tempfile.mkdtemp(prefix=f".{FOLDER_PREFIX}{os.getpid()}-", dir=parent))
         self._lock = (made / LOCK).open("wb")
         # Windows renames no folder with an open file in it, and has no locks that could be missing.
-        self.path = made.rename(parent / made.name[1:]) if _locked(self._lock) else made
+        self.path = made.replace(parent / made.name[1:]) if _locked(self._lock) else made
 
     def remove(self) -> None:
         """Delete the folder and all that is in it."""
