@@ -10,7 +10,7 @@ from fal_skill.errors import UsageError
 from fal_skill.install.shipped import NAME, contents, mode, shipped_files, source_root
 
 from ..grading.answers import MAX_FILE_BYTES, clean
-from ..grading.running import placeholder
+from ..grading.placeholders import placeholder
 from ..grading.tasks import Task
 
 KEPT_VARIABLES = (

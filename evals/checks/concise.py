@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ WORDS = 600
 CODE_LINES = 260
 """Lines of code, in the answer and its files together, when the task does not say."""
 MAX_HEADINGS = 14
-_CODE = re.compile(r"(`+)(?!`)[^\n]*?(?<!`)\1(?!`)|https?://\S+")
-_WORD = re.compile(r"\S*\w\S*")
 MIN_REPEATED = 8
 """Lines of code that must repeat in full to count as given twice."""
 
@@ -26,7 +23,7 @@ def check(case: Case) -> Result:
     """Return whether the answer keeps within its length, and says nothing twice."""
     options = case.task.options("concise")
     limit, most_lines = int(options.get("words", WORDS)), int(options.get("lines", CODE_LINES))
-    words = _words(case)
+    words = case.answer.words
     lines = sum(1 for block in case.answer.blocks for line in block.code.split("\n") if line.strip())
     headings = sum(1 for passage in case.answer.prose if passage.kind == "heading" and not passage.file)
     if words > limit:
@@ -39,15 +36,6 @@ def check(case: Case) -> Result:
     if twice:
         return fails(f"given twice: {twice}")
     return passes(f"{words} words of prose (at most {limit}), {lines} lines of code")
-
-
-def _words(case: Case) -> int:
-    """Return the words of the answer's own prose: no code, also none within a line, no tables, no addresses."""
-    return sum(
-        len(_WORD.findall(_CODE.sub(" ", passage.text)))
-        for passage in case.answer.prose
-        if not passage.file and passage.kind != "row"
-    )
 
 
 def _repeated(case: Case) -> str:

@@ -102,7 +102,8 @@ def check(case: Case) -> Result:
         untold = _untold(case)
         if untold:
             return fails(f"claimed: {evidence}; but {untold}")
-        return passes(f"{evidence}; run again: {ran.evidence}")
+        again = "run again" if ran.passed else "it could not be run again"
+        return passes(f"{evidence}; {again}: {ran.evidence}")
     if arguments.passed is None and snippet_runs.check(case).passed is None:
         return fails(f"claimed: {evidence}; but it cannot be confirmed: {arguments.evidence}")
     return passes(f"{evidence}; checked again: {arguments.evidence}")

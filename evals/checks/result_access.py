@@ -9,6 +9,7 @@ from fal_skill.calls.call import MODEL_PATTERNS, RESULT
 from fal_skill.calls.languages import CODE
 
 from ..grading.case import told
+from ..grading.programs import OWN_TESTS
 from .result import Result, fails, not_applicable, passes
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ _ITEM = re.compile(
     r"""(?<!arguments)(?<!args)(?<!input)(?<!payload)(?<!body)(?:\[\s*["'](\w+)["']\s*\](?!\s*=[^=])|\.get\(\s*["'](\w+)["'][^)\n]*\))"""
 )
 _DATA = re.compile(r"""\bdata\??\.(\w+)|\bdata\s*:\s*\{\s*(\w+)""")
-_TEST = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.)|[._]test\.\w+$|(?:^|/)mock[\w-]*\.\w+$")
 _UNDEFINED = re.compile(r"^(?:[\w ]+:\s*)?undefined$", re.MULTILINE)
 
 
@@ -77,7 +77,7 @@ def _field_read(case: Case) -> str:
     """
     if not any(call.pattern in MODEL_PATTERNS or call.pattern == RESULT for call in case.calls):
         return ""
-    blocks = [block for block in case.answer.code if block.language in CODE and not _TEST.search(block.name)]
+    blocks = [block for block in case.answer.code if block.language in CODE and not OWN_TESTS.search(block.name)]
     named = {text for block in blocks for text in _LITERAL.findall(block.code)}
     models = [*case.models, *(model for text in sorted(named) if (model := case.registry.get(text)) is not None)]
     lists = {path.path.partition("[")[0] for model in models for path in model.file_outputs if "[]." in path.path}

@@ -129,16 +129,16 @@ class Answer:
 
     @cached_property
     def words(self) -> int:
-        """The number of words in the prose of the answer itself: no code, no tables, no addresses, no marks."""
+        """The words of the answer's own prose: no code, also none within a line, no tables, no addresses, no marks."""
         return sum(
-            len(_WORD.findall(_ADDRESS.sub(" ", passage.text)))
+            len(_WORD.findall(_UNCOUNTED.sub(" ", passage.text)))
             for passage in self.prose
             if not passage.file and passage.kind != "row"
         )
 
 
 _LABEL = re.compile(r"\*\*([^*\n]{2,60}?):?\*\*:?")
-_ADDRESS = re.compile(r"https?://\S+")
+_UNCOUNTED = re.compile(r"(`+)(?!`)[^\n]*?(?<!`)\1(?!`)|https?://\S+")
 _WORD = re.compile(r"\S*\w\S*")
 
 

@@ -75,7 +75,7 @@ _BROWSER = re.compile(
     r"""|\bwindow\.|import\.meta\.env|localStorage\b"""
 )
 _SOURCES = (".py", ".mjs", ".js", ".cjs", ".ts", ".mts", ".tsx", ".jsx")
-_TEST = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.)|[._]test\.\w+$|(?:^|/)mock[\w-]*\.\w+$")
+OWN_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_|conftest\.)|[._]test\.\w+$|(?:^|/)mock[\w-]*\.\w+$")
 """Names of an answer's own tests, which are not what it delivers."""
 _USAGE = re.compile(r"^usage:? +(?:\w+ +)?\S+\.(?:py|m?js|ts) +([^\[\n]{1,200})", re.IGNORECASE | re.MULTILINE)
 _PLACEHOLDER = re.compile(r"[<'\"]?([A-Za-z][\w-]*)[>'\"]?")
@@ -114,7 +114,7 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
     """
     blocks = [block for block in answer.code if block.language in (*RUNNABLE, "tsx")]
     names = _filenames(blocks)
-    imported = _imported_names([block for block in blocks if not _TEST.search(names[block])])
+    imported = _imported_names([block for block in blocks if not OWN_TESTS.search(names[block])])
     invocations = commands(answer)
     found = []
     asking = {block: tuple(call for call in calls_in.get(block, ()) if call.pattern in ASKING) for block in blocks}
@@ -125,7 +125,7 @@ def programs_of(answer: Answer, calls_in: dict[Block, tuple[Call, ...]]) -> tupl
         calls = asking[block] or tuple(
             call for name in _imported_names([block]) for call in modules_asking.get(name, ())
         )
-        if not calls or _TEST.search(names[block]) or (stems[block] in imported and block.name):
+        if not calls or OWN_TESTS.search(names[block]) or (stems[block] in imported and block.name):
             continue
         if is_excerpt(block, answer):
             continue

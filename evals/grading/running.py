@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import random
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,6 +21,7 @@ from fal_skill import proof
 from fal_skill.errors import UnavailableError
 
 from .answers import Answer, clean
+from .placeholders import KINDS, TABLES, made_up, placeholder, shortened
 from .programs import NODE_EXTRAS, PYTHON, Program, missing_arguments, stand_in, supporting
 from .tasks import ROOT, Input, Task
 
@@ -37,28 +35,16 @@ MAX_ATTEMPTS = 4
 OUTPUT_BYTES = 256 * 1024
 WRITTEN_BYTES = 64 * 1024
 MAX_WRITTEN = 60
-GRAIN_SEED = 1
-MAX_ROWS = 16
-"""Rows of a task's table that are laid out: the rest would be the same call again, and a minute of waiting."""
 STILL_AT_WORK = 5.0
 """Seconds: a program that submitted its last job so lately was ended at its work, it did not hang."""
 CONFIRMATIONS = b"y\n" * 3
 """What a user types whom a program asks whether to go on."""
-ARCHIVED = 24
-"""Pictures in an archive that a task's user has."""
 MEMORY_MB = 2048
 FILE_MB = 128
 PROCESSES = 96
 _MEDIA_NAME = re.compile(
     r"""["'`]((?:\.{0,1}/)?(?:[\w-]+/)*[\w .-]{1,60}\.(png|jpe?g|webp|gif|mp4|mov|webm|mp3|wav|m4a|ogg|flac|zip|glb))["'`]"""  # noqa: E501
 )
-_KINDS = {
-    **dict.fromkeys(("png", "jpg", "jpeg", "webp", "gif"), "image"),
-    **dict.fromkeys(("mp4", "mov", "webm"), "video"),
-    **dict.fromkeys(("mp3", "wav", "m4a", "ogg", "flac"), "audio"),
-    "zip": "archive",
-    "glb": "3d",
-}
 _LEFT_OPEN = re.compile(
     r"""^((?:export )?(?:const |let |var )?(?:(?:[A-Z]+_)*(?:PROMPT|TEXT)|prompt)(?:: ?str(?:ing)?)? = )(?:"(?:\.{3}|…)?"|'(?:\.{3}|…)?')(?=\s*(?:;|#|//|$))""",  # noqa: E501
     re.MULTILINE,
@@ -73,11 +59,6 @@ _WRITES = re.compile(
 _NOT_FOUND = re.compile(
     r"No such file or directory: ['\"]([^'\"\n]{1,200})['\"]|no such file or directory, \w+ '([^'\n]{1,200})'"
 )
-_MADE_UP = {
-    "csv": b"id,prompt\n1,a lighthouse at dusk\n2,a kettle at dawn\n",
-    "txt": b"a lighthouse at dusk\na kettle at dawn\n",
-    "jsonl": b'{"id": 1, "prompt": "a lighthouse at dusk"}\n{"id": 2, "prompt": "a kettle at dawn"}\n',
-}
 _STRIP_TYPES = (
     'import ts from "typescript"; import { readFileSync, writeFileSync } from "node:fs";'
     "const paths = process.argv.slice(1);"
@@ -238,7 +219,7 @@ def _started(
         if wanted and not arguments:
             arguments = wanted
         elif missing and missing not in extra:
-            extra[missing] = _made_up(missing)
+            extra[missing] = made_up(missing)
         else:
             break
     return made
@@ -340,7 +321,7 @@ def _environment(inherited: Mapping[str, str]) -> dict[str, str]:
 def _command(program: Program, task: Task, answer: Answer, folder: Path) -> list[str]:
     """Put everything into the folder and return the command that starts the program."""
     for path, source in task.placed_files():
-        _write(folder, path, _shortened(path, source.read_bytes()) if source.is_file() else b"")
+        _write(folder, path, shortened(path, source.read_bytes()) if source.is_file() else b"")
     for given in task.inputs:
         _write(folder, given.path, placeholder(given))
     for path, text in supporting(answer).items():
@@ -348,7 +329,7 @@ def _command(program: Program, task: Task, answer: Answer, folder: Path) -> list
     _write(folder, program.filename, _filled_in(program.block.code).encode("utf-8", "replace"))
     for path, suffix in _files_read(program):
         if not (folder / path).exists():
-            _write(folder, path, placeholder(Input(path, _KINDS[suffix])))
+            _write(folder, path, placeholder(Input(path, KINDS[suffix])))
     if program.language == PYTHON:
         if "dotenv" in program.block.code and find_spec("dotenv") is None:
             _write(folder, "dotenv.py", (STAND_INS / "dotenv.py").read_bytes())
@@ -440,12 +421,7 @@ def _missing_file(output: str) -> str:
     found = _NOT_FOUND.findall(output)
     path = next((name for name in found[-1] if name), "").removeprefix("./") if found else ""
     suffix = path.rpartition(".")[2].lower()
-    return path if path and not path.startswith("/") and (suffix in _KINDS or suffix in _MADE_UP) else ""
-
-
-def _made_up(path: str) -> bytes:
-    suffix = path.rpartition(".")[2].lower()
-    return _MADE_UP.get(suffix) or placeholder(Input(path, _KINDS[suffix]))
+    return path if path and not path.startswith("/") and (suffix in KINDS or suffix in TABLES) else ""
 
 
 def _place_arguments(folder: Path, arguments: Iterable[str]) -> None:
@@ -455,92 +431,8 @@ def _place_arguments(folder: Path, arguments: Iterable[str]) -> None:
         path = Path(word)
         if path.is_absolute() or ".." in path.parts or (folder / path).exists():
             continue
-        if suffix in _KINDS or suffix in _MADE_UP:
-            _write(folder, word, _made_up(word))
-
-
-def _shortened(path: str, data: bytes) -> bytes:
-    """Return a task's file as it is laid out: of a table its header and first rows."""
-    if not path.endswith(".csv"):
-        return data
-    rows = data.decode("utf-8", "replace").splitlines(keepends=True)
-    return "".join(rows[: MAX_ROWS + 1]).encode()
-
-
-@lru_cache(maxsize=64)
-def placeholder(given: Input) -> bytes:
-    """Return a real file of the input's kind, in the format that its name asks for where that can be made."""
-    if given.kind == "mask":
-        return _mask(given)
-    content = _made(given)
-    return _grained(content) if given.kind == "image" else content
-
-
-def _mask(given: Input) -> bytes:
-    """Return a PNG mask: black, with a white band from side to side."""
-    from PIL import Image
-
-    mask = Image.new("L", (given.width, given.height), 0)
-    mask.paste(255, (0, given.height // 3, given.width, given.height // 3 + max(1, given.height // 24)))
-    target = io.BytesIO()
-    mask.save(target, "PNG")
-    return target.getvalue()
-
-
-def _grained(content: bytes) -> bytes:
-    """Return a picture with grain on it, as photographs have: programs rightly refuse what has no detail."""
-    from PIL import Image, ImageChops, UnidentifiedImageError
-
-    try:
-        image = Image.open(io.BytesIO(content))
-        image.load()
-    except (UnidentifiedImageError, OSError):
-        return content
-    kind, mode = image.format, image.mode
-    if kind not in ("JPEG", "PNG", "WEBP") or mode not in ("RGB", "L"):
-        return content
-    side = 256
-    grain = Image.frombytes("L", (side, side), random.Random(GRAIN_SEED).randbytes(side * side))
-    sheet = Image.new("L", image.size)
-    for left in range(0, image.width, side):
-        for top in range(0, image.height, side):
-            sheet.paste(grain, (left, top))
-    # One part of grain in six: the picture beneath, and the name that stands on it, stay readable.
-    target = io.BytesIO()
-    ImageChops.blend(image, sheet.convert(mode), 1 / 6).save(target, kind)
-    return target.getvalue()
-
-
-def _made(given: Input) -> bytes:
-    from fal_skill.sandbox import media
-
-    suffix = given.path.rpartition(".")[2].lower()
-    if given.kind == "archive":
-        return _archive(given)
-    wishes: dict[str, Any] = {
-        "format": {"jpg": "jpeg"}.get(suffix, suffix),
-        "width": given.width,
-        "height": given.height,
-        "seconds": given.seconds,
-        "label": given.path,  # two files of one kind are not the same file
-    }
-    for attempt in (wishes, {}):
-        try:
-            return bytes(media.make(given.kind, **attempt).content)
-        except (ValueError, KeyError, UnavailableError):
-            continue
-    return b"placeholder\n"
-
-
-def _archive(given: Input) -> bytes:
-    """Return a zip of pictures, as trainers take."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for number in range(1, ARCHIVED + 1):
-            picture = Input(f"drawing-{number:02}.jpg", "image", given.width, given.height)
-            entry = zipfile.ZipInfo(picture.path, (2026, 1, 1, 0, 0, 0))  # the same bytes every time
-            archive.writestr(entry, placeholder(picture))
-    return content.getvalue()
+        if suffix in KINDS or suffix in TABLES:
+            _write(folder, word, made_up(word))
 
 
 def _write(folder: Path, path: str, data: bytes) -> None:

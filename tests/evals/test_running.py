@@ -211,7 +211,7 @@ def test_jobs_that_are_posted_by_hand_are_seen_in_the_run(case_of: Any) -> None:
 def test_pictures_that_users_have_are_grained_and_the_same_every_time() -> None:
     import io
 
-    from evals.grading.running import _made, placeholder
+    from evals.grading.placeholders import _made, placeholder
     from evals.grading.tasks import Input
     from PIL import Image, ImageFilter, ImageStat
 
@@ -229,7 +229,7 @@ def test_pictures_that_users_have_are_grained_and_the_same_every_time() -> None:
 def test_a_mask_is_white_on_black() -> None:
     import io
 
-    from evals.grading.running import placeholder
+    from evals.grading.placeholders import placeholder
     from evals.grading.tasks import Input
     from PIL import Image
 
@@ -239,11 +239,11 @@ def test_a_mask_is_white_on_black() -> None:
 
 
 def test_long_tables_are_laid_out_short() -> None:
-    from evals.grading.running import MAX_ROWS, _shortened
+    from evals.grading.placeholders import MAX_ROWS, shortened
 
     rows = "id,prompt\n" + "".join(f"{number},x\n" for number in range(300))
-    assert _shortened("prompts.csv", rows.encode()).decode().count("\n") == MAX_ROWS + 1
-    assert _shortened("notes.txt", rows.encode()).decode() == rows
+    assert shortened("prompts.csv", rows.encode()).decode().count("\n") == MAX_ROWS + 1
+    assert shortened("notes.txt", rows.encode()).decode() == rows
 
 
 def test_a_program_that_remarks_on_the_stand_ins_output_has_done_its_work(case_of: Any) -> None:
