@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import ast
-import re
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from fal_skill.arguments import check_arguments
 from fal_skill.calls import Fields, Unknown
+from fal_skill.calls.rules.inputs import known_findings
 
 from ..grading.case import told
+from ..grading.declared import declared_arguments
 from .result import Result, fails, not_applicable, passes
 
 if TYPE_CHECKING:
-    from fal_skill.calls import Call
-    from fal_skill.registry import Model
-
     from ..grading.case import Case
 
 ALWAYS = ("missing-required", "unknown-field", "not-in-enum", "out-of-range", "too-deep")
@@ -38,15 +33,12 @@ def check(case: Case) -> Result:
     if missing:
         return fails(missing)
     declared = []
-    for call, fields in _declared(case):
-        for slug in call.slugs:
-            chosen = case.registry.get(slug)
-            if chosen is None or not chosen.has_schema:
-                continue
-            unfit = _unfit(chosen, fields)
-            if unfit:
-                return fails(f"{call.file} line {call.line}: {slug}: {unfit}")
-            declared.append(slug)
+    for call, fields in declared_arguments(case.answer, case.model_calls):
+        for chosen in filter(None, map(case.registry.get, call.slugs)):
+            for finding, _ in known_findings(chosen, fields) if chosen.has_schema else ():
+                if finding.code in ALWAYS or (finding.code in WHEN_SURE and finding.severity == "error"):
+                    return fails(f"{call.file} line {call.line}: {finding}")
+            declared += [chosen.slug] * chosen.has_schema
     checked = [slug for call in case.model_calls if isinstance(call.arguments, Fields) for slug in call.slugs]
     known = [
         slug for slug in dict.fromkeys(checked) if (model := case.registry.get(slug)) is not None and model.has_schema
@@ -85,82 +77,3 @@ def _same(value: Any, wanted: Any) -> bool:
     if isinstance(value, (int, float)) and isinstance(wanted, (int, float)):
         return float(value) == float(wanted)
     return type(value) is type(wanted) and bool(value == wanted)
-
-
-_DUMPED = re.compile(r"\A(?:\w+\s*=\s*)?(\w+)\.(?:model_dump|dict)\(([^()]*)\)\Z")
-_FREE = object()
-"""Stands for a value that the class leaves open."""
-
-
-def _declared(case: Case) -> Iterator[tuple[Call, dict[str, tuple[Any, ...]]]]:
-    """Yield the calls whose arguments are what a class of the same file declares, with the values of each field.
-
-    So it is in a server that takes a request as a pydantic model and sends ``request.model_dump()``.
-    """
-    for call in case.model_calls:
-        dumped = _DUMPED.match(call.arguments.source) if isinstance(call.arguments, Unknown) else None
-        if dumped is None or re.search(r"\b(?:include|exclude|by_alias)\s*=", dumped[2]):
-            continue
-        tree = _parsed(case.answer.files.get(call.file, ""))
-        classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-        for function in ast.walk(tree):
-            if not isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                continue
-            for parameter in (*function.args.args, *function.args.kwonlyargs):
-                named = parameter.annotation.id if isinstance(parameter.annotation, ast.Name) else ""
-                inside = function.lineno <= call.line <= (function.end_lineno or 0)
-                if parameter.arg == dumped[1] and named in classes and inside:
-                    yield call, _fields(classes[named])
-
-
-def _parsed(code: str) -> ast.Module:
-    try:
-        return ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Module([], [])
-
-
-def _fields(declared: ast.ClassDef) -> dict[str, tuple[Any, ...]]:
-    """Return the fields of a class with the values that they may have, or ``_FREE``."""
-    made: dict[str, tuple[Any, ...]] = {}
-    for line in declared.body:
-        if not isinstance(line, ast.AnnAssign) or not isinstance(line.target, ast.Name):
-            continue
-        if line.target.id.startswith("_") or line.target.id == "model_config":
-            continue
-        literal = next(
-            (
-                node.slice
-                for node in ast.walk(line.annotation)
-                if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Name) and node.value.id == "Literal"
-            ),
-            None,
-        )
-        if literal is not None:
-            options = literal.elts if isinstance(literal, ast.Tuple) else [literal]
-            made[line.target.id] = tuple(option.value for option in options if isinstance(option, ast.Constant))
-        elif isinstance(line.value, ast.Constant) and line.value.value is not None:
-            made[line.target.id] = (line.value.value,)
-        else:
-            made[line.target.id] = (_FREE,)
-    return made
-
-
-def _unfit(model: Model, fields: dict[str, tuple[Any, ...]]) -> str:
-    """Return what a model has against fields with these values, or nothing."""
-    strange = [name for name in fields if name not in model.properties]
-    if strange:
-        return f"{strange[0]} is no field of it"
-    lacking = [name for name in model.required if name not in fields]
-    if lacking:
-        return f"{lacking[0]} is required"
-    for name, values in fields.items():
-        for value in values:
-            if value is _FREE:
-                continue
-            for finding in check_arguments(model, {name: value}):
-                if finding.path.startswith(name) and (
-                    finding.code in ALWAYS or (finding.code in WHEN_SURE and finding.severity == "error")
-                ):
-                    return str(finding)
-    return ""
